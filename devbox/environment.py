@@ -1,0 +1,48 @@
+"""What the user wrote in devbox.yml, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from devbox.units import Size
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of the machine that the host reaches on the machine's loopback address."""
+
+    host: int
+    guest: int
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    name: str
+    box: str
+    ip: IPv4Address
+    cpus: int
+    memory: Size
+    disk: Size
+    bake: tuple[str, ...] = ()
+    provision: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+
+
+@dataclass(frozen=True)
+class Environment:
+    name: str
+    file: Path  # absolute; its folder is the project
+    cidr: IPv4Network
+    machines: tuple[MachineSpec, ...]
+    vars: dict[str, Any] = field(default_factory=dict)
+    skipped_workarounds: tuple[str, ...] = ()
+
+    @property
+    def project(self) -> Path:
+        return self.file.parent
+
+    def machine(self, name: str) -> MachineSpec | None:
+        return next((machine for machine in self.machines if machine.name == name), None)
