@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from devbox.errors import DevboxError
@@ -79,3 +81,74 @@ def missing(program: str) -> DevboxError:
         f"The program '{program}' is not installed.",
         advice="Run 'devbox doctor': it names the package and the command that installs it.",
     )
+
+
+def stream(
+    argv: Sequence[str | Path],
+    on_line: Callable[[str], None],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a long program, handing each line of its output (both streams) to ``on_line``.
+
+    It dies with us, even if we are killed, so that nothing goes on working behind a dead devbox.
+    Raises CommandFailed with the output's tail.
+    """
+    words = [str(word) for word in argv]
+    output: list[str] = []
+    try:
+        child = subprocess.Popen(
+            tethered(words),
+            env={**os.environ, **env} if env else None,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise missing(words[0]) from error
+    with child:
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                output.append(line)
+                del output[: -_TAIL_LINES * 5]
+                on_line(line.rstrip("\n"))
+        except BaseException:
+            end_group(child.pid)
+            raise
+    if child.returncode != 0:
+        raise CommandFailed(words, child.returncode, "".join(output))
+
+
+def tethered(argv: Sequence[str]) -> list[str]:
+    """The same program, killed by the kernel when the thread that started it ends (setpriv, util-linux)."""
+    program = which("setpriv")
+    return [program, "--pdeathsig", "KILL", "--", *argv] if program else list(argv)
+
+
+def end_group(pid: int) -> None:
+    """Kill a child that leads its own session, with all its children."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def end_children() -> None:
+    """Kill every child of this process with its group: for a way out that waits for nobody."""
+    listing = Path(f"/proc/{os.getpid()}/task")
+    pids = {
+        int(pid)
+        for task in listing.iterdir()
+        for pid in (task / "children").read_text().split()
+        if (task / "children").exists()
+    }
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,133 @@
+"""The content-addressed store: a thing is made once, appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devbox import locks
+from devbox.errors import DevboxError
+from devbox.paths import Home, private_folder
+
+_LIVE_MARK = ".lock"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Folders under ``home.images`` whose names are digests of all that went into them."""
+
+    home: Home
+
+    def find(self, key: str) -> Path | None:
+        folder = self.home.images / key
+        return folder if folder.is_dir() else None
+
+    def obtain(
+        self,
+        kind: str,
+        key: str,
+        make: Callable[[Path], None],
+        waiting: Callable[[str], None],
+    ) -> Path:
+        """The folder for ``key``; ``make`` fills a staging folder if it does not exist yet.
+
+        Two callers at once share one build: the second waits, told by ``waiting`` who builds.
+        A failing or killed ``make`` leaves nothing under the key.
+        """
+        if folder := self.find(key):
+            return folder
+        with locks.held(self.home.locks / f"{key}.lock", doing=f"building {kind}", waiting=waiting):
+            if folder := self.find(key):
+                return folder
+            return self._make(key, make)
+
+    def _make(self, key: str, make: Callable[[Path], None]) -> Path:
+        private_folder(self.home.staging)
+        private_folder(self.home.images)
+        staged = Path(tempfile.mkdtemp(prefix=f"{key[:16]}.", dir=self.home.staging))
+        try:
+            make(staged)
+            _flush(staged)
+            target = self.home.images / key
+            os.rename(staged, target)
+            _flush_folder(self.home.images)
+            return target
+        except OSError as error:
+            raise DevboxError(
+                f"The store in '{self.home.root}' can't be written: {error.strerror}.",
+                details=str(error),
+                advice="Make room with 'devbox gc', or set DEVBOX_HOME to a larger disk.",
+            ) from error
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def touch(self, key: str) -> None:
+        """Note that the thing was used now; ``gc`` removes by last use."""
+        folder = self.home.images / key
+        if folder.is_dir():
+            os.utime(folder)
+
+    def keys(self) -> list[str]:
+        if not self.home.images.is_dir():
+            return []
+        return sorted(entry.name for entry in self.home.images.iterdir() if entry.is_dir())
+
+    def last_used(self, key: str) -> float:
+        return (self.home.images / key).stat().st_mtime
+
+    def remove(self, key: str) -> int:
+        """Remove the thing and return how many bytes of disk that freed."""
+        folder = self.home.images / key
+        freed = disk_usage(folder)
+        # Renamed first: a half-deleted folder must never look like a whole one.
+        private_folder(self.home.staging)
+        doomed = Path(tempfile.mkdtemp(prefix="doomed.", dir=self.home.staging))
+        os.rename(folder, doomed / key)
+        shutil.rmtree(doomed, ignore_errors=True)
+        return freed
+
+    def leftovers(self) -> list[Path]:
+        """Staging folders that no running build owns, as a killed build leaves them."""
+        if not self.home.staging.is_dir():
+            return []
+        building = {
+            path.name.removesuffix(_LIVE_MARK)[:16]
+            for path in self.home.locks.glob(f"*{_LIVE_MARK}")
+            if locks.is_held(path)
+        }
+        staged = sorted(self.home.staging.iterdir())
+        return [path for path in staged if path.name.split(".")[0] not in building]
+
+
+def disk_usage(path: Path) -> int:
+    """Bytes that the files below ``path`` take on disk; holes don't count."""
+    files = [path] if path.is_file() else [entry for entry in path.rglob("*") if not entry.is_symlink()]
+    return sum(entry.stat().st_blocks * 512 for entry in files if entry.exists())
+
+
+def age_days(seconds_since_epoch: float) -> float:
+    return (time.time() - seconds_since_epoch) / 86400
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
