@@ -1,0 +1,1 @@
+"""Showing: values in, text for people or JSON for machines out."""

@@ -1,0 +1,17 @@
+"""A failure as people read it: what, details, what to do next."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from devbox.errors import DevboxError
+
+
+def show_failure(error: DevboxError, console: Console) -> None:
+    """Print the error; its texts are shown as they are, never read as markup."""
+    console.print(Text("error: ", style="bold red") + Text(error.message))
+    for line in error.details.splitlines():
+        console.print(Text(f"  {line}", style="dim"))
+    if error.advice:
+        console.print(Text("next: ", style="bold") + Text(error.advice))
