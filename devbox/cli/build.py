@@ -1,0 +1,31 @@
+"""The verb 'build'."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from devbox.cli.invocation import Invocation, JsonOption
+
+EXAMPLES = """\b
+Examples:
+  devbox build debian-12
+  devbox build debian-12 --force    # anew, with today's packages
+"""
+
+
+def build(
+    context: typer.Context,
+    box: Annotated[str, typer.Argument(help="The box; 'devbox boxes' lists them.")],
+    force: Annotated[bool, typer.Option(help="Build it even where it exists; machines keep theirs.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a box's image, unless it is there already."""
+    from devbox.session import build_box
+
+    invocation: Invocation = context.obj
+    with invocation.emitting(as_json=as_json) as emit:
+        folder = build_box(invocation.directory, box, emit, force=force)
+    if not as_json:
+        typer.echo(f"The image of '{box}' is in '{folder}'.")

@@ -1,0 +1,28 @@
+"""The verb 'up'."""
+
+from __future__ import annotations
+
+import typer
+
+from devbox.cli.invocation import Invocation, JsonOption, StrategyOption, YesOption, agree
+
+EXAMPLES = """\b
+Examples:
+  devbox up                 # from devbox.yml to running, provisioned machines
+  devbox up --yes           # also where the plan replaces a machine
+  devbox --events up.jsonl up
+"""
+
+
+def up(
+    context: typer.Context, yes: YesOption = False, as_json: JsonOption = False, strategy: StrategyOption = ""
+) -> None:
+    """Make everything as devbox.yml says: build, create, start, provision; do nothing that is done."""
+    invocation: Invocation = context.obj
+    with invocation.working("up", as_json=as_json) as session:
+        plan = session.plan()
+        agree(plan.losses, yes=yes, what="'devbox up'")
+        session.apply(plan, strategy=strategy)
+        ready = session.summary()
+    if not as_json:
+        typer.echo(ready)
