@@ -1,0 +1,34 @@
+"""What a machine said on its serial console, made fit to read."""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor movements
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles
+    r"|\x1b[ -/]*[0-~]"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+TAIL_LINES = 20
+
+
+def clean(text: str) -> str:
+    """Without escape sequences and control characters; a line that was overwritten shows its last state."""
+    lines = (_last_state(line) for line in _ESCAPES.sub("", text).split("\n"))
+    return "\n".join(lines)
+
+
+def tail(text: str, lines: int = TAIL_LINES) -> str:
+    """The last lines that hold anything, of a console's raw text."""
+    return "\n".join([line for line in clean(text).splitlines() if line.strip()][-lines:])
+
+
+def last_line(text: str) -> str:
+    return tail(text, 1).strip()
+
+
+def _last_state(line: str) -> str:
+    """A carriage return goes back to the line's start: progress displays write over themselves."""
+    states = [state for state in line.split("\r") if state.strip()]
+    return _CONTROL.sub("", states[-1]).rstrip() if states else ""
