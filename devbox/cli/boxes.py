@@ -14,7 +14,7 @@ Examples:
 
 def boxes(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the boxes that a machine can stand on: the project's own, then devbox's."""
-    from devbox.session import box_rows
+    from devbox.listing import box_rows
     from devbox.views.console import out, show_json
     from devbox.views.tables import show_table
 

@@ -22,7 +22,8 @@ def destroy(
     name: Annotated[str, typer.Option(help="The environment, instead of this folder's.")] = "",
 ) -> None:
     """Remove the environment's machines, disks and keys; images stay for the next time."""
-    from devbox.session import destroy_environment, environment_machines, environment_name
+    from devbox.documents import environment_name
+    from devbox.removal import destroy_environment, environment_machines
 
     invocation: Invocation = context.obj
     chosen = name or environment_name(invocation.directory)

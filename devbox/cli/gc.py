@@ -23,7 +23,7 @@ def gc(
     as_json: JsonOption = False,
 ) -> None:
     """Remove what nothing needs: leftovers of killed runs and images that no machine stands on."""
-    from devbox.gc import collect
+    from devbox.removal import collect
     from devbox.units import Size
     from devbox.views.console import show_json
 

@@ -15,7 +15,7 @@ Examples:
 
 def images(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the images in the store: box, size, last use, and how many machines stand on each."""
-    from devbox.session import image_rows
+    from devbox.listing import image_rows
     from devbox.units import Size
     from devbox.views.console import out, show_json
     from devbox.views.tables import show_table

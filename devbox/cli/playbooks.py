@@ -14,7 +14,7 @@ Examples:
 
 def playbooks(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the playbooks that devbox.yml can name: the project's own, then devbox's."""
-    from devbox.session import playbook_rows
+    from devbox.listing import playbook_rows
     from devbox.views.console import out, show_json
     from devbox.views.tables import show_table
 

@@ -20,9 +20,11 @@ def reset(
     strategy: StrategyOption = "",
 ) -> None:
     """Throw the machines' disks away and make them anew from their images."""
+    from devbox.listing import summary
+
     invocation: Invocation = context.obj
     with invocation.working("reset", as_json=as_json) as session:
         session.apply(session.plan(remake=session.named(machines)), strategy=strategy)
-        ready = session.summary()
+        ready = summary(session)
     if not as_json:
         typer.echo(ready)

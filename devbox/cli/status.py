@@ -21,12 +21,12 @@ def status(
     every: Annotated[bool, typer.Option("--all", help="Every environment of this user.")] = False,
 ) -> None:
     """Show the machines: state, address, and where the host reaches them."""
-    from devbox.session import machine_rows
+    from devbox.listing import all_machine_rows, machine_rows
     from devbox.views.console import out, show_json
     from devbox.views.tables import show_table
 
     invocation: Invocation = context.obj
-    rows = machine_rows(None if every else invocation.session())
+    rows = all_machine_rows() if every else machine_rows(invocation.session())
     if as_json:
         show_json(rows)
         return

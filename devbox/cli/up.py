@@ -18,11 +18,13 @@ def up(
     context: typer.Context, yes: YesOption = False, as_json: JsonOption = False, strategy: StrategyOption = ""
 ) -> None:
     """Make everything as devbox.yml says: build, create, start, provision; do nothing that is done."""
+    from devbox.listing import summary
+
     invocation: Invocation = context.obj
     with invocation.working("up", as_json=as_json) as session:
         plan = session.plan()
         agree(plan.losses, yes=yes, what="'devbox up'")
         session.apply(plan, strategy=strategy)
-        ready = session.summary()
+        ready = summary(session)
     if not as_json:
         typer.echo(ready)

@@ -1,0 +1,61 @@
+"""Whether an environment can be had on this host at all; asked before anything is touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from devbox import host
+from devbox.errors import Refused
+from devbox.paths import EnvironmentPaths
+from devbox.providers import Power
+from devbox.resources.world import World
+from devbox.units import Size
+
+_SPARE = Size(256 * 2**20)  # what the host itself should keep
+
+
+def check(world: World) -> None:
+    """Raise Refused with every reason why these machines can't be made here."""
+    environment = world.environment
+    _check_owner(world.paths, environment.file)
+    machines = world.provider.machines()
+    marks = [(owned.mark.environment, owned.mark.spec) for owned in machines]
+    problems = host.collisions(environment.name, environment.cidr, host.routes(), marks)
+    if problems:
+        raise Refused(
+            f"The network of the environment '{environment.name}' can't be used on this host.",
+            details="\n".join(problems),
+            advice=f"Choose another 'network: {{cidr: ...}}' and addresses in '{environment.file}'.",
+        )
+    running = {
+        owned.mark.machine
+        for owned in machines
+        if owned.mark.environment == environment.name and owned.power is not Power.STOPPED
+    }
+    wanted = sum(machine.memory for machine in environment.machines if machine.name not in running)
+    free = host.memory().free
+    if wanted and wanted + _SPARE > free:
+        raise Refused(
+            f"The machines still to be started need {Size(wanted).mib} MiB of memory,"
+            f" and this host has {free.mib} MiB free.",
+            advice="Stop what is not needed ('devbox status --all' lists it) or lower 'memory:'.",
+        )
+
+
+def _check_owner(paths: EnvironmentPaths, file: Path) -> None:
+    """Names are one for a user: ssh aliases, disks and addresses hang on them."""
+    owner = owner_of(paths)
+    if owner is not None and owner != file and any(paths.machines.glob("*")):
+        raise Refused(
+            f"The environment '{paths.root.name}' belongs to '{owner}', not to '{file}'.",
+            advice=f"Change 'name:' here, or run 'devbox destroy --name {paths.root.name}' first.",
+        )
+
+
+def owner_of(paths: EnvironmentPaths) -> Path | None:
+    """The devbox.yml that made the environment; None where nothing was made."""
+    try:
+        return Path(json.loads(paths.origin.read_text())["file"])
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,130 @@
+"""What there is, as rows for tables and JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from devbox.box import load_boxes
+from devbox.paths import Home, shipped
+from devbox.providers import Owned, Power
+from devbox.providers.choose import open_provider
+from devbox.provision import Playbooks
+from devbox.resources import MachineResource
+from devbox.session import Session, desired
+from devbox.store import Store, age_days, disk_usage
+
+Row = dict[str, Any]
+
+
+def machine_rows(session: Session) -> list[Row]:
+    """The environment's machines, also those that were not made yet or that the file no longer has."""
+    owned = {machine.mark.machine: machine for machine in session.owned()}
+    digests = {
+        machine: digest
+        for resource in desired(session.world)
+        if resource.kind == "provisioning"
+        for machine, digest in getattr(resource, "playbooks", {}).items()
+    }
+    rows = [
+        _machine_row(owned[spec.name], digests.get(spec.name, ""))
+        if spec.name in owned
+        else _missing_row(session.domain(spec.name), spec.name, str(spec.ip))
+        for spec in session.environment.machines
+    ]
+    named = {spec.name for spec in session.environment.machines}
+    return rows + [_machine_row(machine, "") for name, machine in sorted(owned.items()) if name not in named]
+
+
+def all_machine_rows() -> list[Row]:
+    """The machines of every environment of this home."""
+    machines = open_provider(Home.default()).machines()
+    return [_machine_row(machine, None) for machine in sorted(machines, key=lambda one: one.mark.domain)]
+
+
+def _machine_row(owned: Owned, digest: str | None) -> Row:
+    """``digest`` is that of the playbooks as they are now; None where that is not known."""
+    mark = owned.mark
+    spec = MachineResource.model_validate_json(mark.spec)
+    state = str(owned.power) if mark.made else "half-made"
+    ssh, *ports = owned.forwards or spec.forwards
+    return {
+        "name": mark.domain,
+        "machine": mark.machine,
+        "environment": mark.environment,
+        "state": state,
+        "ip": str(spec.ip),
+        "playbooks": _playbook_state(mark.provisioned, digest),
+        "ssh": {"address": str(ssh.address), "port": ssh.host},
+        "urls": [f"{port.address}:{port.host}" for port in ports] if owned.power is Power.RUNNING else [],
+        "accelerator": owned.accelerator,
+        "file": mark.origin,
+    }
+
+
+def _missing_row(name: str, machine: str, ip: str) -> Row:
+    return {
+        "name": name,
+        "machine": machine,
+        "state": "missing",
+        "ip": ip,
+        "playbooks": "none",
+        "ssh": None,
+        "urls": [],
+        "accelerator": "",
+    }
+
+
+def _playbook_state(applied: str, wanted: str | None) -> str:
+    if wanted is None or applied == wanted:
+        return "applied" if applied else "none"
+    return "changed" if applied else "to run"
+
+
+def summary(session: Session) -> str:
+    """Where everything answers, as the last lines of 'devbox up'."""
+    lines = []
+    for row in machine_rows(session):
+        reached = "".join(f"  http://{url}" for url in row["urls"])
+        lines.append(f"{row['machine']}  {row['ip']}  devbox ssh {row['machine']}{reached}")
+    return "\n".join(lines)
+
+
+def box_rows(directory: Path) -> list[Row]:
+    from devbox.build import image_key
+
+    home = Home.default()
+    store = Store(home)
+    rows = []
+    for name, box in sorted(load_boxes([directory / "boxes", shipped("boxes")]).items()):
+        key = image_key(box, home)
+        state = "ready" if store.find(key) else "to be built"
+        rows.append({"name": name, "state": state, "summary": box.summary, "key": key, "file": str(box.file)})
+    return rows
+
+
+def image_rows() -> list[Row]:
+    from devbox.build import load_image
+
+    home = Home.default()
+    store = Store(home)
+    specs = [
+        MachineResource.model_validate_json(owned.mark.spec) for owned in open_provider(home).machines()
+    ]
+    return [
+        {
+            "box": load_image(home, key).box,
+            "key": key,
+            "bytes": disk_usage(home.images / key),
+            "days_unused": age_days(store.last_used(key)),
+            "machines": sum(spec.image == key for spec in specs),
+        }
+        for key in store.keys()
+    ]
+
+
+def playbook_rows(directory: Path) -> list[Row]:
+    return [
+        {"name": playbook.name, "summary": playbook.summary, "file": str(playbook.file)}
+        for playbook in Playbooks(directory).all()
+    ]

@@ -1,0 +1,230 @@
+"""One environment opened for work: what it should be, what exists, and the way from one to the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from devbox import locks
+from devbox.apply import apply, read_timings, write_timing
+from devbox.box import load_boxes
+from devbox.documents import find_file, load_environment
+from devbox.environment import Environment
+from devbox.errors import DevboxError, Refused
+from devbox.events import Emit, Event, Kind, silent
+from devbox.guest.ssh import Session as Connection
+from devbox.guest.ssh import connect
+from devbox.paths import Home, shipped
+from devbox.plan import Action, Change, Plan, Resource, decide
+from devbox.plan.decide import differences_between
+from devbox.providers import Owned, Power, domain_name
+from devbox.providers.choose import open_provider
+from devbox.provision import Playbooks
+from devbox.resources import TYPES, ImageResource, MachineResource, ProvisioningResource
+from devbox.resources.access import endpoint_of, write_private
+from devbox.resources.making import trust_of
+from devbox.resources.world import World
+
+
+@dataclass(frozen=True)
+class Session:
+    world: World
+
+    @property
+    def environment(self) -> Environment:
+        return self.world.environment
+
+    @contextmanager
+    def locked(self, doing: str) -> Iterator[None]:
+        """Hold the environment for changes; a second devbox waits here and then looks again."""
+
+        def waiting(holder: str) -> None:
+            subject = f"environment.{self.environment.name}"
+            self.world.emit(Event(Kind.NOTE, subject, f"waiting for {holder}"))
+
+        with locks.held(self.world.paths.lock, doing=doing, waiting=waiting):
+            yield
+
+    def plan(self, remake: Collection[str] = ()) -> Plan:
+        """What has to be done; refuses what can't be had on this host, before anything is touched."""
+        from devbox.admission import check
+
+        check(self.world)
+        world = _with_images(self.world)
+        existing = [entry for kind in TYPES for entry in kind.read(world)]
+        return decide(desired(world), existing, remake=remake, timings=read_timings(world.home.timings))
+
+    def apply(self, plan: Plan, *, strategy: str = "") -> None:
+        world = replace(_with_images(self.world), strategy=strategy)
+        _claim(world)
+        apply(plan, world, world.emit, record=self._recorder())
+
+    def start(self, machines: Sequence[str]) -> None:
+        """Start those that are stopped, as the plan would, but nothing else."""
+        changes = []
+        for entry in MachineResource.read(self.world):
+            before = entry.resource
+            if before.address in machines and isinstance(before, MachineResource) and not before.running:
+                if entry.tainted:
+                    raise Refused(
+                        f"The machine '{before.name}' can't be started: {entry.tainted}.",
+                        advice="Run 'devbox up': it makes the machine anew.",
+                    )
+                after = before.model_copy(update={"running": True})
+                differences = differences_between(before, after)
+                changes.append(Change(Action.UPDATE, before, after, differences))
+        self._require_made(machines)
+        apply(Plan(tuple(changes)), self.world, self.world.emit, record=self._recorder())
+
+    def stop(self, machines: Sequence[str], timeout: float) -> None:
+        self._require_made(machines)
+        for owned in self.owned():
+            if f"machine.{owned.mark.machine}" in machines and owned.power is not Power.STOPPED:
+                subject = f"machine.{owned.mark.machine}"
+                self.world.emit(Event(Kind.STARTED, subject, "powering off"))
+                self.world.provider.shutdown(owned.mark.domain, timeout)
+                self.world.emit(Event(Kind.FINISHED, subject, "stopped"))
+
+    def provision(self, *, strategy: str = "") -> None:
+        """Run all playbooks again, whatever was run before."""
+        for machine in self.environment.machines:
+            self.require_running(machine.name)
+        wanted = [entry for entry in desired(self.world) if isinstance(entry, ProvisioningResource)]
+        if not wanted:
+            raise Refused(
+                f"The environment '{self.environment.name}' names no playbook.",
+                advice="Add 'provision: [NAME]' to a machine; 'devbox playbooks' lists the names.",
+            )
+        change = Change(Action.CREATE, None, wanted[0])
+        world = replace(self.world, strategy=strategy)
+        apply(Plan((change,)), world, world.emit, record=self._recorder())
+
+    def owned(self) -> list[Owned]:
+        """This environment's machines as the provider has them."""
+        name = self.environment.name
+        return [owned for owned in self.world.provider.machines() if owned.mark.environment == name]
+
+    def named(self, machines: Sequence[str] | None) -> list[str]:
+        """Addresses of the named machines, or of all; an unknown name is refused."""
+        names = machines or [machine.name for machine in self.environment.machines]
+        return [f"machine.{self.machine_named(name)}" for name in names]
+
+    def machine_named(self, name: str) -> str:
+        """The machine's name, the first one's for an empty name."""
+        names = [machine.name for machine in self.environment.machines]
+        chosen = name or names[0]
+        short = chosen.removesuffix(f".{self.environment.name}.devbox")
+        if short not in names:
+            raise Refused(
+                f"The environment '{self.environment.name}' has no machine '{name}'.",
+                advice=f"It has: {', '.join(names)}.",
+            )
+        return short
+
+    def domain(self, machine: str) -> str:
+        return domain_name(self.environment.name, machine)
+
+    def require_running(self, machine: str) -> None:
+        power = next((owned.power for owned in self.owned() if owned.mark.machine == machine), None)
+        if power is None:
+            raise Refused(f"The machine '{machine}' was not made yet.", advice="Run 'devbox up'.")
+        if power is not Power.RUNNING:
+            raise Refused(f"The machine '{machine}' is {power}.", advice=f"Run 'devbox start {machine}'.")
+
+    @contextmanager
+    def connected(self, machine: str) -> Iterator[Connection]:
+        """A pinned SSH session; when it can't be had, the error says what state the machine is in."""
+        name = self.machine_named(machine)
+        spec = self.environment.machine(name)
+        host_key = self.world.paths.machine(name).host_key
+        if spec is None or not host_key.exists():
+            raise Refused(f"The machine '{name}' was not made yet.", advice="Run 'devbox up'.")
+        endpoint = endpoint_of(self.world.home, self.environment.name, name, spec.ip)
+        try:
+            connection = connect(endpoint, timeout=30)
+        except DevboxError:
+            self.require_running(name)
+            raise
+        with connection:
+            yield connection
+
+    def log_file(self, machine: str) -> Path:
+        """A machine's console, or the newest log of a playbook run for an empty name."""
+        if machine:
+            path = self.world.paths.machine(self.machine_named(machine)).console
+            found = [path] if path.exists() else []
+        else:
+            folder = self.world.paths.logs
+            found = sorted(folder.glob("*.log")) if folder.is_dir() else []
+        if not found:
+            what = f"The machine '{machine}' has written no console" if machine else "No playbook was run"
+            raise Refused(f"{what} yet.", advice="Run 'devbox up' first.")
+        return found[-1]
+
+    def _require_made(self, machines: Collection[str]) -> None:
+        made = {f"machine.{owned.mark.machine}" for owned in self.owned()}
+        for address in machines:
+            if address not in made:
+                raise Refused(
+                    f"The machine '{address.removeprefix('machine.')}' was not made yet.",
+                    advice="Run 'devbox up'.",
+                )
+
+    def _recorder(self) -> Callable[[str, float], None]:
+        path = self.world.home.timings
+        return lambda key, seconds: write_timing(path, key, seconds)
+
+
+def open_session(directory: Path, emit: Emit = silent) -> Session:
+    """The environment of the nearest devbox.yml; raises BadInput with every mistake in it."""
+    from devbox.admission import host_limits
+
+    home = Home.default()
+    file = find_file(directory)
+    boxes = load_boxes([file.parent / "boxes", shipped("boxes")])
+    playbooks = Playbooks(file.parent)
+    environment = load_environment(file, boxes=boxes, playbooks=playbooks.names(), limits=host_limits())
+    world = World(
+        home=home,
+        environment=environment,
+        boxes=boxes,
+        images={},
+        provider=open_provider(home),
+        playbooks=playbooks,
+        trust=trust_of,
+        emit=emit,
+    )
+    return Session(world)
+
+
+def desired(world: World) -> list[Resource]:
+    """What devbox.yml asks for, as resources."""
+    environment = world.environment
+    peers = {machine.name: machine.ip for machine in environment.machines}
+    images: list[Resource] = [ImageResource(name=box, key=key) for box, key in sorted(world.images.items())]
+    machines: list[Resource] = [
+        MachineResource.wanted(machine, world.images.get(machine.box, ""), environment.cidr, peers)
+        for machine in environment.machines
+    ]
+    digests = world.playbooks.digests(environment)
+    provisioning: list[Resource] = (
+        [ProvisioningResource(name=environment.name, playbooks=digests)] if digests else []
+    )
+    return [*images, *machines, *provisioning]
+
+
+def _with_images(world: World) -> World:
+    from devbox.build import image_key
+
+    boxes = sorted({machine.box for machine in world.environment.machines})
+    return replace(world, images={box: image_key(world.boxes[box], world.home) for box in boxes})
+
+
+def _claim(world: World) -> None:
+    """Write down whose environment this is, before anything of it exists."""
+    write_private(world.paths.origin, json.dumps({"file": str(world.environment.file)}))
+
+
