@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import errno
+import os
+import threading
+
+import pytest
+
+from devbox import locks
+from devbox.errors import DevboxError
+from devbox.paths import Home
+from devbox.store import Store, disk_usage
+
+KEY = "a1" * 32
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(Home(tmp_path / "home"))
+
+
+def nobody(holder):
+    raise AssertionError(f"had to wait for {holder}")
+
+
+def fill(folder):
+    (folder / "disk").write_bytes(b"x" * 5000)
+
+
+def test_a_thing_is_made_once(store):
+    made = []
+    for _ in range(2):
+        folder = store.obtain("image", KEY, lambda path: (made.append(path), fill(path)), nobody)
+    assert len(made) == 1
+    assert (folder / "disk").read_bytes() == b"x" * 5000
+    assert store.keys() == [KEY]
+    assert list(store.home.staging.iterdir()) == []
+
+
+def test_folders_are_the_users_alone(store):
+    folder = store.obtain("image", KEY, fill, nobody)
+    assert [oct(path.stat().st_mode & 0o777) for path in (store.home.root, store.home.images, folder)] == [
+        "0o700"
+    ] * 3
+
+
+def test_a_failed_build_leaves_nothing(store):
+    def fail(folder):
+        fill(folder)
+        raise DevboxError("The build failed.")
+
+    with pytest.raises(DevboxError, match="The build failed"):
+        store.obtain("image", KEY, fail, nobody)
+    assert store.find(KEY) is None
+    assert store.leftovers() == []
+
+
+def test_a_full_disk_is_told_with_the_place_and_the_way_out(store):
+    def full(folder):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(DevboxError, match="No space left on device") as failed:
+        store.obtain("image", KEY, full, nobody)
+    assert str(store.home.root) in failed.value.message
+    assert "devbox gc" in failed.value.advice
+
+
+def test_the_second_of_two_waits_and_shares_the_first_ones_build(store):
+    begun, go_on, waited = threading.Event(), threading.Event(), []
+
+    def slow(folder):
+        begun.set()
+        go_on.wait(30)
+        fill(folder)
+
+    def must_not(folder):
+        raise AssertionError("built twice")
+
+    first = threading.Thread(target=store.obtain, args=("image", KEY, slow, nobody))
+    first.start()
+    begun.wait(30)
+
+    def waiting(holder):
+        waited.append(holder)
+        go_on.set()
+
+    assert store.obtain("image", KEY, must_not, waiting).is_dir()
+    first.join()
+    assert "building image" in waited[0]
+    assert str(os.getpid()) in waited[0]
+
+
+def test_what_a_killed_build_left_is_found_and_a_running_one_is_not(store):
+    store.home.staging.mkdir(parents=True)
+    dead, alive = store.home.staging / f"{'b' * 16}.dead", store.home.staging / f"{KEY[:16]}.alive"
+    dead.mkdir()
+    alive.mkdir()
+    with locks.held(store.home.locks / f"{KEY}.lock", doing="building", waiting=nobody):
+        assert store.leftovers() == [dead]
+    assert store.leftovers() == [alive, dead]
+
+
+def test_removing_frees_what_it_says(store):
+    folder = store.obtain("image", KEY, fill, nobody)
+    size = disk_usage(folder)
+    assert size >= 5000
+    assert store.remove(KEY) == size
+    assert store.find(KEY) is None
+    assert store.leftovers() == []
