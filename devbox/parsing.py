@@ -1,0 +1,96 @@
+"""From devbox.yml to an Environment, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devbox.box import Box, Boxes, read_boxes
+from devbox.environment import Environment, MachineSpec
+from devbox.errors import BadInput, Mistake, Refused
+from devbox.known import HostLimits, Known
+
+if TYPE_CHECKING:
+    from devbox.written import EnvironmentWritten
+
+NAME = "devbox.yml"
+
+_ADVICE = "Correct the lines above and run the command again; 'devbox validate' looks at the input alone."
+
+
+def find_file(start: Path) -> Path:
+    """The devbox.yml in this folder or the nearest one above it; Refused where there is none."""
+    folder = Path(os.path.abspath(start))  # noqa: PTH100 - resolves '..' as the shell's user sees it
+    for candidate in (folder, *folder.parents):
+        if os.path.lexists(candidate / NAME):
+            return candidate / NAME
+    raise Refused(
+        f"There is no '{NAME}' in '{folder}' or a folder above it.",
+        advice="Run 'devbox init' to write one here, or go to the project's folder.",
+    )
+
+
+def load_environment(
+    file: Path, *, boxes: Mapping[str, Box], playbooks: Collection[str], limits: HostLimits
+) -> Environment:
+    """The environment that the file and what it includes describe; BadInput with every mistake."""
+    return _load(file, Boxes(dict(boxes)), playbooks, limits)
+
+
+def load_project(
+    file: Path, *, box_folders: Iterable[Path], playbooks: Collection[str], limits: HostLimits
+) -> tuple[Environment, dict[str, Box]]:
+    """The environment and the boxes; BadInput with the mistakes of devbox.yml and of all box files."""
+    boxes = read_boxes(box_folders)
+    environment = _load(file, boxes, playbooks, limits)
+    return environment, boxes.found
+
+
+def _load(file: Path, boxes: Boxes, playbooks: Collection[str], limits: HostLimits) -> Environment:
+    # late: together they take longer to import than `devbox --help` may take
+    from devbox.contradictions import contradictions
+    from devbox.findings import examine, mistakes
+    from devbox.include import read_all
+    from devbox.written import EnvironmentWritten
+
+    found: list[Mistake] = list(boxes.mistakes)
+    try:
+        document = read_all(file)
+    except BadInput as error:
+        raise BadInput([*found, *error.mistakes], advice=_ADVICE) from None
+    written, findings = examine(document, EnvironmentWritten)
+    known = Known(boxes.found, playbooks, limits, boxes.broken)
+    found += mistakes(document, findings, contradictions(written, known))
+    if found:
+        raise BadInput(found, advice=_ADVICE)
+    return _environment(file, written)
+
+
+def _environment(file: Path, written: EnvironmentWritten) -> Environment:
+    from devbox.findings import given
+
+    network = given(written.network)
+    machines = tuple(
+        MachineSpec(
+            name=name,
+            box=given(machine.box),
+            ip=given(machine.ip),
+            cpus=machine.cpus,
+            memory=machine.memory,
+            disk=machine.disk,
+            bake=tuple(machine.bake),
+            provision=tuple(machine.provision),
+            ports=tuple(machine.ports),
+        )
+        for name, machine in given(written.machines).items()
+    )
+    return Environment(
+        name=given(written.name),
+        file=file.absolute(),
+        cidr=given(network.cidr),
+        machines=machines,
+        vars=written.vars,
+        skipped_workarounds=tuple(written.workarounds.skip),
+    )

@@ -1,0 +1,45 @@
+"""What `devbox init` writes: a commented devbox.yml that is valid as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network
+
+from devbox.addresses import gateway, loopback
+from devbox.errors import Refused
+from devbox.names import label
+from devbox.paths import shipped
+
+_FIRST, _LAST = 77, 126
+
+
+def starter(name: str, cidr: IPv4Network, *, box: str = "debian-12") -> str:
+    """The text of a devbox.yml with one machine at the network's tenth address.
+
+    Raises ValueError with a sentence where ``name`` is no environment's name.
+    """
+    import jinja2
+
+    template = (shipped("templates") / "devbox.yml.j2").read_text()
+    # YAML is no HTML: nothing to escape, and all that is filled in was checked
+    environment = jinja2.Environment(  # noqa: S701
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    ip = cidr[10]
+    return environment.from_string(template).render(
+        name=label(name), cidr=cidr, gateway=gateway(cidr), ip=ip, twin=loopback(ip), box=box
+    )
+
+
+def free_network(taken: Iterable[IPv4Network]) -> IPv4Network:
+    """The first /24 between 10.77.0.0 and 10.126.255.0 that overlaps none of those taken."""
+    busy = list(taken)
+    for second in range(_FIRST, _LAST + 1):
+        for third in range(256):
+            cidr = IPv4Network(f"10.{second}.{third}.0/24")
+            if not any(cidr.overlaps(other) for other in busy):
+                return cidr
+    raise Refused(
+        f"No network between 10.{_FIRST}.0.0 and 10.{_LAST}.255.0 is free on this host.",
+        advice="Write a devbox.yml by hand with a network that nothing else uses.",
+    )
