@@ -40,12 +40,12 @@ class Leftovers:
         shutil.rmtree(self.home.root, ignore_errors=True)  # links to what is kept are only unlinked
 
     def _processes(self) -> list[tuple[int, str]]:
-        """Processes whose command or environment names the home, without this one and its parents."""
+        """Processes whose command, environment or mounts name the home, without this one and its parents."""
         needle = os.fsencode(self.home.root)
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                texts = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+                texts = [(folder / text).read_bytes() for text in ("cmdline", "environ", "mountinfo")]
                 name = (folder / "comm").read_text().strip()
             except OSError:  # it ended, or is another user's
                 continue
