@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -15,37 +16,42 @@ KEY = "a1" * 32
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Store:
     return Store(Home(tmp_path / "home"))
 
 
-def nobody(holder):
+def nobody(holder: str) -> None:
     raise AssertionError(f"had to wait for {holder}")
 
 
-def fill(folder):
+def fill(folder: Path) -> None:
     (folder / "disk").write_bytes(b"x" * 5000)
 
 
-def test_a_thing_is_made_once(store):
-    made = []
-    for _ in range(2):
-        folder = store.obtain("image", KEY, lambda path: (made.append(path), fill(path)), nobody)
+def test_a_thing_is_made_once(store: Store) -> None:
+    made: list[Path] = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        fill(folder)
+
+    store.obtain("image", KEY, make, nobody)
+    folder = store.obtain("image", KEY, make, nobody)
     assert len(made) == 1
     assert (folder / "disk").read_bytes() == b"x" * 5000
-    assert store.keys() == [KEY]
+    assert store.stored() == [KEY]
     assert list(store.home.staging.iterdir()) == []
 
 
-def test_folders_are_the_users_alone(store):
+def test_folders_are_the_users_alone(store: Store) -> None:
     folder = store.obtain("image", KEY, fill, nobody)
     assert [oct(path.stat().st_mode & 0o777) for path in (store.home.root, store.home.images, folder)] == [
         "0o700"
     ] * 3
 
 
-def test_a_failed_build_leaves_nothing(store):
-    def fail(folder):
+def test_a_failed_build_leaves_nothing(store: Store) -> None:
+    def fail(folder: Path) -> None:
         fill(folder)
         raise DevboxError("The build failed.")
 
@@ -55,8 +61,8 @@ def test_a_failed_build_leaves_nothing(store):
     assert store.leftovers() == []
 
 
-def test_a_full_disk_is_told_with_the_place_and_the_way_out(store):
-    def full(folder):
+def test_a_full_disk_is_told_with_the_place_and_the_way_out(store: Store) -> None:
+    def full(folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(DevboxError, match="No space left on device") as failed:
@@ -65,22 +71,23 @@ def test_a_full_disk_is_told_with_the_place_and_the_way_out(store):
     assert "devbox gc" in failed.value.advice
 
 
-def test_the_second_of_two_waits_and_shares_the_first_ones_build(store):
-    begun, go_on, waited = threading.Event(), threading.Event(), []
+def test_the_second_of_two_waits_and_shares_the_first_ones_build(store: Store) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    waited: list[str] = []
 
-    def slow(folder):
+    def slow(folder: Path) -> None:
         begun.set()
         go_on.wait(30)
         fill(folder)
 
-    def must_not(folder):
+    def must_not(folder: Path) -> None:
         raise AssertionError("built twice")
 
     first = threading.Thread(target=store.obtain, args=("image", KEY, slow, nobody))
     first.start()
     begun.wait(30)
 
-    def waiting(holder):
+    def waiting(holder: str) -> None:
         waited.append(holder)
         go_on.set()
 
@@ -90,7 +97,7 @@ def test_the_second_of_two_waits_and_shares_the_first_ones_build(store):
     assert str(os.getpid()) in waited[0]
 
 
-def test_what_a_killed_build_left_is_found_and_a_running_one_is_not(store):
+def test_what_a_killed_build_left_is_found_and_a_running_one_is_not(store: Store) -> None:
     store.home.staging.mkdir(parents=True)
     dead, alive = store.home.staging / f"{'b' * 16}.dead", store.home.staging / f"{KEY[:16]}.alive"
     dead.mkdir()
@@ -100,7 +107,7 @@ def test_what_a_killed_build_left_is_found_and_a_running_one_is_not(store):
     assert store.leftovers() == [alive, dead]
 
 
-def test_removing_frees_what_it_says(store):
+def test_removing_frees_what_it_says(store: Store) -> None:
     folder = store.obtain("image", KEY, fill, nobody)
     size = disk_usage(folder)
     assert size >= 5000

@@ -1,0 +1,173 @@
+"""Killed, stopped, starved: the next run completes, and nothing stays behind."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import Program
+from leftovers import Leftovers
+
+pytestmark = pytest.mark.vm
+
+BARE = """
+name: {name}
+network: {{cidr: {cidr}}}
+machines:
+  one: {{box: debian-12, ip: {ip}, memory: 512MiB, cpus: 2, disk: 4GiB}}
+"""
+KILLING = Path(__file__).resolve().parents[1] / "killing.py"
+
+
+@pytest.fixture
+def bare(cli: Program, write_project: Callable[[str], Path]) -> Iterator[Path]:
+    """A project with one machine and no playbook; whatever happens, it is destroyed."""
+    cli.good("build", "debian-12")
+    folder = write_project(BARE.format(name="broken-off", cidr="10.90.1.0/24", ip="10.90.1.10"))
+    yield folder
+    cli.good("-C", folder, "destroy", "--yes")
+
+
+def killed(cli: Program, folder: Path, at: int, trace: Path) -> bool:
+    """Run `up` and kill it at its ``at``-th effect; False when it came to its end before."""
+    trace.unlink(missing_ok=True)
+    argv = [sys.executable, str(KILLING), str(at), str(trace), "--", "-C", str(folder), "up"]
+    done = subprocess.run(argv, env=cli.environment(), capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode == -signal.SIGKILL:
+        return True
+    assert done.returncode == 0, f"at effect {at}: {done.stdout}\n{done.stderr}\n{trace.read_text()}"
+    return False
+
+
+def nothing_left(cli: Program) -> list[str]:
+    return [line for line in Leftovers(cli.home).found() if "broken-off" in line or "process" in line]
+
+
+def test_killed_before_the_boot_at_each_effect_destroy_leaves_nothing(
+    cli: Program, bare: Path, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    started = 0
+    for at in itertools.count(1):
+        assert killed(cli, bare, at, trace), "the machine was never started"
+        cli.good("-C", bare, "destroy", "--yes")
+        cli.good("gc")
+        assert nothing_left(cli) == [], f"killed at {trace.read_text().splitlines()[-1]}"
+        if trace.read_text().splitlines()[-1].endswith("return libvirt.py:create"):
+            started = at
+            break
+    assert started > 10, "the effects of `up` are not seen any more"
+
+
+def test_killed_at_each_effect_in_turn_the_next_up_completes(cli: Program, bare: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    at = 0
+    # Every run goes a few effects further than the one before, through what that one left behind.
+    for at in itertools.count(2, 5):
+        if not killed(cli, bare, at, trace):
+            break
+    assert at > 20, "the effects of `up` are not seen any more"
+    assert cli.good("-C", bare, "exec", "one", "--", "hostname").strip() == "one"
+    rows = json.loads(cli.good("-C", bare, "status", "--json"))
+    assert [row["state"] for row in rows] == ["running"]
+    assert json.loads(cli.good("-C", bare, "plan", "--json"))["changes"] == []
+
+
+def test_two_at_once_make_one_machine(cli: Program, bare: Path) -> None:
+    both = [cli.start("-C", bare, "up") for _ in range(2)]
+    said = [program.communicate(timeout=300)[1] for program in both]
+    assert [program.returncode for program in both] == [0, 0], said
+    assert any("waiting for process" in text for text in said)
+    assert cli.good("-C", bare, "exec", "one", "--", "hostname").strip() == "one"
+
+
+def libvirtd(cli: Program) -> list[int]:
+    """The daemons that serve this home."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            name, environ = (folder / "comm").read_text().strip(), (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if name in {"libvirtd", "virtqemud"} and os.fsencode(cli.home.root) in environ:
+            found.append(int(folder.name))
+    return found
+
+
+def test_libvirtd_killed_in_the_middle_is_survived(cli: Program, bare: Path, tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    with running_until(cli, bare, events, "booting") as program:
+        for pid in libvirtd(cli):
+            os.kill(pid, signal.SIGKILL)
+        _, said = program.communicate(timeout=300)
+    if program.returncode != 0:
+        assert "libvirt" in said
+        cli.good("-C", bare, "up")
+    assert cli.good("-C", bare, "exec", "one", "--", "hostname").strip() == "one"
+
+
+@contextmanager
+def running_until(
+    cli: Program, folder: Path, events: Path, text: str, verb: str = "up"
+) -> Iterator[subprocess.Popen[str]]:
+    """A run of devbox that has just told an event with ``text``."""
+    program = cli.start("--events", events, "-C", folder, verb)
+    deadline = time.monotonic() + 300
+    while not (events.exists() and text in events.read_text()):
+        assert program.poll() is None, program.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield program
+    program.kill()
+
+
+def test_ctrl_c_ends_at_once_and_the_next_up_completes(cli: Program, bare: Path, tmp_path: Path) -> None:
+    with running_until(cli, bare, tmp_path / "events", "booting") as program:
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=2)
+    assert program.returncode == 130
+    assert "run the same command again" in said
+    cli.good("-C", bare, "up")
+    assert cli.good("-C", bare, "exec", "one", "--", "hostname").strip() == "one"
+
+
+def test_ctrl_c_during_a_build_leaves_no_process_and_no_image(cli_in: Program, tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    program = cli_in.start("--events", events, "build", "debian-12")
+    deadline = time.monotonic() + 120
+    while not (events.exists() and len(events.read_text().splitlines()) > 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    program.send_signal(signal.SIGINT)
+    program.communicate(timeout=2)
+    assert program.returncode == 130
+    time.sleep(0.5)  # the kernel delivers the children's end
+    assert Leftovers(cli_in.home).found() == []
+    cli_in.good("gc")
+    assert list(cli_in.home.staging.iterdir()) == []
+    assert not list(cli_in.home.images.glob("*"))
+
+
+def test_killed_during_a_build_leaves_no_process(cli_in: Program, tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    program = cli_in.start("--events", events, "build", "debian-12")
+    deadline = time.monotonic() + 120
+    while not (events.exists() and len(events.read_text().splitlines()) > 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    program.kill()
+    program.communicate(timeout=10)
+    time.sleep(1)
+    assert Leftovers(cli_in.home).found() == []
+    assert cli_in.home.root.name not in Path("/proc/mounts").read_text()
+    cli_in.good("gc")
+    assert list(cli_in.home.staging.iterdir()) == []
