@@ -25,6 +25,7 @@ class Written(BaseModel):
 class NetworkWritten(Written):
     """The private network between the machines."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["cidr"]})
     required = ("cidr",)
     cidr: Network | None = Field(
         None, description="A private IPv4 network; its first address is the gateway's."

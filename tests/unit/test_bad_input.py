@@ -1,0 +1,58 @@
+"""The table of bad input: every mistake is named with its file, line and key, and nothing else is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from bad.table import PLAYBOOKS, Case, cases, good, said
+from jsonschema import Draft202012Validator
+
+from devbox.errors import BadInput, Exit
+from devbox.known import HostLimits
+from devbox.parsing import load_project
+from devbox.schema_export import schema_text
+from devbox.units import Size
+
+SMALL = HostLimits(memory=Size.parse("8GiB"), cpus=2, low_ports_allowed=False)
+TABLE = cases()
+
+
+def load(file: Path) -> None:
+    load_project(file, box_folders=[file.parent / "boxes"], playbooks=PLAYBOOKS, limits=SMALL)
+
+
+@pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
+def test_every_mistake_is_named_and_no_other(case: Case, tmp_path: Path) -> None:
+    file = case.write(tmp_path)
+    with pytest.raises(BadInput) as raised:
+        load(file)
+    found = said(raised.value, tmp_path)
+    unexpected = [line for line in found if not line.startswith(case.says)]
+    unsaid = [start for start in case.says if not any(line.startswith(start) for line in found)]
+    assert (unexpected, unsaid, len(found)) == ([], [], len(case.says))
+    assert raised.value.exit_status == Exit.BAD_INPUT
+
+
+def test_the_project_that_all_cases_change_is_good(tmp_path: Path) -> None:
+    load(good().write(tmp_path))
+
+
+def test_the_table_is_large_and_its_names_are_unique() -> None:
+    names = [case.name for case in TABLE]
+    assert len(set(names)) == len(names)
+    assert len(names) >= 70
+
+
+@pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
+def test_the_schema_tells_what_it_can(case: Case) -> None:
+    validator = Draft202012Validator(json.loads(schema_text("box" if "boxes" in case.subject else "environment")))
+    try:
+        # BaseLoader's texts would hide types; YAML's own numbers and truths are what an editor sees
+        value = yaml.safe_load(case.files.get(case.subject, b"")[:100_000])
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
+        value = None
+    if isinstance(value, dict) and "bomb" not in case.name:
+        assert validator.is_valid(value) is not case.schema
