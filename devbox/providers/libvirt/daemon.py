@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import struct
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ _STOP_SECONDS = 10.0
 _TAIL_LINES = 15
 _PATH_LIMIT = 107  # bytes of a UNIX socket's path, linux/un.h
 _INSIDE = Path("/dev/devbox")  # the daemon's files as it sees them: short, whatever the home is called
+_REAPER = (sys.executable, "-IS", str(Path(__file__).with_name("reaper.py")))
+_SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
 _PROGRAMS = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}  # and what they listen on
 
 
@@ -37,9 +40,10 @@ class PrivateDaemon:
     """A session daemon of this home alone, in a mount namespace of its own.
 
     It is needed by root, whose ``qemu:///session`` is the system's daemon, which runs QEMU as
-    another user; and where /dev/kvm can be opened but boots nothing, because libvirt then asks
-    every QEMU binary for its capabilities again at each define (48 s): this one doesn't see the device.
-    It ends by itself when no client is connected and no machine runs.
+    another user; where /dev/kvm can be opened but boots nothing, because libvirt then asks every
+    QEMU binary for its capabilities again at each define (48 s): this one doesn't see the device;
+    and where no init buries the dead (reaper.py). It ends by itself when no client is connected and
+    no machine runs.
     """
 
     home: Home
@@ -117,7 +121,7 @@ class PrivateDaemon:
         command = [self.program, "--daemon", "--timeout", str(_IDLE_SECONDS)]
         kvm = accelerator(self.home).kind is Kind.KVM
         try:
-            process.run([*_namespace(self.files, self.home.root, kvm), *command], timeout=60)
+            process.run([*_REAPER, *_namespace(self.files, self.home.root, kvm), *command], timeout=60)
         except process.CommandFailed as error:
             raise self._cannot_start(error) from error
         if not self.answers():
@@ -166,9 +170,11 @@ def private_daemon(home: Home) -> PrivateDaemon | None:
         return None
     if os.geteuid() == 0:
         return PrivateDaemon(home)
+    if not process.have("bwrap"):
+        return None
     usable = os.access(DEVICE, os.R_OK | os.W_OK)
     useless = usable and accelerator(home).kind is not Kind.KVM
-    return PrivateDaemon(home) if useless and process.have("bwrap") else None
+    return PrivateDaemon(home) if useless or not _SYSTEMD.is_dir() else None
 
 
 def _namespace(files: Path, home: Path, kvm: bool) -> list[str | Path]:
