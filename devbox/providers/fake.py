@@ -138,6 +138,9 @@ class FakeProvider:
         with self._book() as book:
             return [shutil.which("tail") or "tail", "-f", _one(book, name).console]
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
     def _stop(self, name: str, last_words: str) -> None:
         with self._book() as book:
             record = _one(book, name)

@@ -124,20 +124,15 @@ class LibvirtProvider:
         return [process.which("virsh") or "virsh", "-c", self.uri, "console", "--force", name]
 
     def close(self) -> None:
-        """Let go of the daemon; one of our own ends by itself when it is idle for a while."""
-        self._connection.close()
+        """Let go of the daemon; one of our own ends at once when it has no machine left.
 
-    def retire(self) -> bool:
-        """End the daemon at once if it is our own and has no machine; says whether none is left."""
+        Where it has some, it ends by itself when none of them has run for a while.
+        """
         private = self._connection.private
-        if private is None:
-            return False
-        if private.answers():
-            if self._connection.call(lambda connection: bool(connection.listAllDomains())):
-                return False
-            self.close()
+        idle = private and private.answers() and not self._connection.call(_domains)
+        self._connection.close()
+        if private and idle:
             private.stop()
-        return True
 
     def _with(self, name: str, work: Callable[[Any], T]) -> T:
         """Run ``work`` with the machine's domain; libvirt's own errors come through."""
@@ -251,6 +246,10 @@ def _power(found: Any) -> Power:
         bad = {libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_FAILED}
         return Power.CRASHED if reason in bad else Power.STOPPED
     return Power.RUNNING
+
+
+def _domains(connection: Any) -> int:
+    return len(connection.listAllDomains())
 
 
 def _undefine(found: Any) -> None:

@@ -7,6 +7,7 @@ or fails. This process adopts QEMU instead, and ends when the last of its childr
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -22,6 +23,7 @@ def main(argv: Sequence[str]) -> int:
     if os.fork() == 0:
         os.close(reader)
         _reap(argv, writer)
+        return 0
     os.close(writer)
     with os.fdopen(reader, "rb") as answer:
         status = answer.read()
@@ -35,14 +37,12 @@ def _reap(argv: Sequence[str], answer: int) -> None:
     libc.prctl(_PR_SET_NAME, _NAME, 0, 0, 0)
     started = os.posix_spawnp(argv[0], list(argv), os.environ)
     _let_go()
-    try:
+    with contextlib.suppress(ChildProcessError):  # raised when there is none left
         while True:
             pid, status = os.waitpid(-1, 0)
             if pid == started:
                 os.write(answer, bytes([os.waitstatus_to_exitcode(status) & 0xFF]))
                 os.close(answer)
-    except ChildProcessError:
-        os._exit(0)
 
 
 def _let_go() -> None:
@@ -53,4 +53,4 @@ def _let_go() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))
