@@ -1,0 +1,1 @@
+"""The project's promises of speed, measured on this host: `make bench`."""

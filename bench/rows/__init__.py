@@ -1,0 +1,1 @@
+"""One row a file, with `measure(here) -> Row`; found by being there."""
