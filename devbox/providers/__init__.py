@@ -51,7 +51,9 @@ class Mark:
         """The one name of this machine everywhere: libvirt domain, ssh host alias."""
         return domain_name(self.environment, self.machine)
 
-    def but(self, *, made: bool | None = None, provisioned: str | None = None, spec: str | None = None) -> Mark:
+    def but(
+        self, *, made: bool | None = None, provisioned: str | None = None, spec: str | None = None
+    ) -> Mark:
         return replace(
             self,
             made=self.made if made is None else made,
@@ -154,3 +156,6 @@ class Provider(Protocol):
 
     def console_command(self, name: str) -> list[str]:
         """The program that joins the terminal to the machine's serial console."""
+
+    def close(self) -> None:
+        """Let go of what the provider holds; a daemon of our own ends when it owns no machine."""

@@ -76,6 +76,8 @@ class FakeProvider:
             book[name] = record
         if not shape.disk.exists():
             self._before("disk", name)
+            if not shape.base.is_file():
+                raise DevboxError(f"The disk '{shape.base}' cannot be read: there is no such file.")
             private_folder(shape.disk.parent)
             shape.disk.touch(mode=0o600)
             shape.disk.write_text(f"an overlay over {shape.base}\n")

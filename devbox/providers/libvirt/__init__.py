@@ -18,7 +18,7 @@ from devbox.providers.libvirt.connection import Connection
 
 T = TypeVar("T")
 _POLL = 0.1
-_ASK_AGAIN = 5.0  # a guest that is still booting does not hear the first time
+_ASK_AGAIN = 2.0  # a guest that is still booting does not hear the first time
 _LOG_TAIL = 64 * 1024
 
 

@@ -66,8 +66,10 @@ def to_xml(shape: Shape, accelerator: Kind, home: Path) -> str:
 
 
 def mark_xml(mark: Mark, home: Path) -> str:
-    """The element that carries the mark in a domain's metadata."""
-    return ET.tostring(_mark(mark, home), encoding="unicode")
+    """The mark for libvirt's setMetadata, which puts it into our namespace itself."""
+    element = _mark(mark, home)
+    element.tag = "mark"
+    return ET.tostring(element, encoding="unicode")
 
 
 def parse(xml: str) -> Definition | None:
