@@ -1,0 +1,120 @@
+"""What makes a machine itself, as an archive that its initial ram disk unpacks over the root at each boot."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+
+FW_CFG = "opt/devbox/identity"  # the name of QEMU's fw_cfg file that hands the archive over
+USER = "devbox"
+_UID = 1000  # as the image's recipe makes the user
+_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_BUNDLE_VARIABLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
+    "NODE_EXTRA_CA_CERTS",
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All that tells one machine from the others that stand on the same image."""
+
+    name: str  # the host name, without its domain
+    domain: str
+    machines: Mapping[str, IPv4Address]  # every machine of the environment, this one too
+    ip: IPv4Address
+    prefix: int
+    uplink_mac: str
+    segment_mac: str
+    uplink: IPv4Network  # the user-mode network of the way out
+    host_key: str  # an ed25519 private key in OpenSSH's format
+    host_key_public: str
+    authorized_keys: tuple[str, ...]
+    machine_id: str  # 32 hexadecimal digits
+    proxies: Mapping[str, str] = field(default_factory=dict)  # http, https, ftp, no -> URL or list
+    authorities: tuple[str, ...] = ()  # PEM texts of the host's own certificate authorities
+
+
+@dataclass(frozen=True)
+class _Entry:
+    path: str
+    text: str
+    mode: int = 0o644
+    owner: int = 0
+
+
+def identity_archive(identity: Identity) -> bytes:
+    """The identity as an uncompressed tar; equal identities give equal bytes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for entry in _entries(identity):
+            data = entry.text.encode()
+            member = tarfile.TarInfo(entry.path)
+            member.size, member.mode, member.uid, member.gid = len(data), entry.mode, entry.owner, entry.owner
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _entries(identity: Identity) -> Iterator[_Entry]:
+    yield _Entry("etc/hostname", f"{identity.name}\n")
+    yield _Entry("etc/hosts", _hosts(identity))
+    yield _Entry("etc/machine-id", f"{identity.machine_id}\n", 0o444)
+    yield _Entry("etc/ssh/ssh_host_ed25519_key", _line(identity.host_key), 0o600)
+    yield _Entry("etc/ssh/ssh_host_ed25519_key.pub", _line(identity.host_key_public))
+    keys = "".join(_line(key) for key in identity.authorized_keys)
+    yield _Entry(f"home/{USER}/.ssh/authorized_keys", keys, 0o600, _UID)
+    yield _Entry("etc/devbox/network", _network(identity))
+    yield _Entry("etc/resolv.conf", f"nameserver {identity.uplink[3]}\nsearch {identity.domain}\n")
+    variables = _variables(identity)
+    yield _Entry("etc/environment", "".join(f'{name}="{value}"\n' for name, value in variables.items()))
+    quoted = " ".join(f'"{name}={value}"' for name, value in variables.items()).replace("%", "%%")
+    yield _Entry("etc/systemd/system.conf.d/devbox.conf", f"[Manager]\nDefaultEnvironment={quoted}\n")
+    yield _Entry("etc/apt/apt.conf.d/90devbox-proxy", _apt_proxies(identity.proxies))
+    yield _Entry("etc/pip.conf", f"[global]\ncert = {_BUNDLE}\n" if identity.authorities else "")
+    for number, authority in enumerate(identity.authorities):
+        yield _Entry(f"usr/local/share/ca-certificates/devbox-{number}.crt", _line(authority))
+
+
+def _line(text: str) -> str:
+    return text.rstrip("\n") + "\n"
+
+
+def _hosts(identity: Identity) -> str:
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    for name, ip in sorted(identity.machines.items()):
+        lines.append(f"{ip} {name}.{identity.domain} {name}")
+    return "\n".join(lines) + "\n"
+
+
+def _network(identity: Identity) -> str:
+    """One line a NIC, as the guest's ``identify`` reads it: MAC, name, address and the gateway, if any."""
+    net = identity.uplink
+    return (
+        f"{identity.uplink_mac} uplink {net[15]}/{net.prefixlen} {net[2]}\n"
+        f"{identity.segment_mac} segment {identity.ip}/{identity.prefix}\n"
+    )
+
+
+def _variables(identity: Identity) -> dict[str, str]:
+    """Environment variables of every session and service, as most programs look for them."""
+    found: dict[str, str] = {}
+    for scheme, value in sorted(identity.proxies.items()):
+        found[f"{scheme}_proxy"] = found[f"{scheme.upper()}_PROXY"] = value
+    if identity.authorities:
+        found |= dict.fromkeys(_BUNDLE_VARIABLES, _BUNDLE)
+    return found
+
+
+def _apt_proxies(proxies: Mapping[str, str]) -> str:
+    lines = [
+        f'Acquire::{scheme}::Proxy "{proxies[scheme]}";\n'
+        for scheme in ("http", "https")
+        if scheme in proxies
+    ]
+    return "".join(lines)
