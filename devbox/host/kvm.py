@@ -17,7 +17,7 @@ from devbox.paths import Home, private_folder
 
 DEVICE = Path("/dev/kvm")
 QEMU = "qemu-system-x86_64"
-_PATIENCE = 5.0  # seconds; the same guest takes 0.15 under emulation
+_PATIENCE = 3.0  # seconds; the same guest takes 0.15 under emulation
 _ARRIVED = 0x2A
 _EXIT_STATUS = _ARRIVED << 1 | 1  # how isa-debug-exit reports a byte that the guest wrote
 

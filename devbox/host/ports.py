@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -36,10 +37,14 @@ def _hex(address: IPv4Address, port: int) -> str:
 def _program(inode: int) -> str:
     """Which process has the socket; other users' processes can't be seen."""
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            links = {str(link.readlink()) for link in (entry / "fd").iterdir()}
-            if f"socket:[{inode}]" in links:
+        with contextlib.suppress(OSError):
+            if any(_is_socket(link, inode) for link in (entry / "fd").iterdir()):
                 return f"'{(entry / 'comm').read_text().strip()}' (process {entry.name})"
-        except OSError:
-            continue
     return ""
+
+
+def _is_socket(link: Path, inode: int) -> bool:
+    try:
+        return str(link.readlink()) == f"socket:[{inode}]"
+    except OSError:  # closed meanwhile
+        return False

@@ -103,6 +103,9 @@ class PrivateDaemon:
             pid = self._listener()
             if pid is not None:
                 _end(pid)
+            link = _link_name(self.files / "run")
+            if link.is_symlink():
+                link.unlink()
 
     def _listener(self) -> int | None:
         """The process that listens, as the kernel knows it; a pid file might be stale."""
@@ -202,8 +205,7 @@ def _namespace(files: Path, home: Path, kvm: bool) -> list[str | Path]:
 
 def _short_link(target: Path) -> Path:
     """A link of our own with a short path; others may look at it, but not replace it."""
-    name = hashlib.sha256(os.fsencode(target)).hexdigest()[:12]
-    link = Path(tempfile.gettempdir(), f"devbox-{os.getuid()}-{name}")
+    link = _link_name(target)
     with contextlib.suppress(FileExistsError):
         link.symlink_to(target)
     if link.lstat().st_uid != os.getuid() or not link.is_symlink() or link.readlink() != target:
@@ -212,6 +214,11 @@ def _short_link(target: Path) -> Path:
             advice="Find out who made it and remove it, or choose a shorter DEVBOX_HOME.",
         )
     return link
+
+
+def _link_name(target: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(target)).hexdigest()[:12]
+    return Path(tempfile.gettempdir(), f"devbox-{os.getuid()}-{name}")
 
 
 def _end(pid: int) -> None:

@@ -12,6 +12,7 @@ from devbox.host import holder, lowest_port
 
 _FORWARD = re.compile(r"forwarding rule 'tcp:(?P<address>[0-9.]+):(?P<port>[0-9]+)-")
 _STAMP = re.compile(r"^[0-9]{4}-[0-9-]+T[0-9:.]+Z (?:qemu-system-\w+: )?", re.MULTILINE)
+_USUAL = re.compile(r" is tainted: |terminating on signal 15 from pid [0-9]+ \((?:libvirtd|virtqemud)\)")
 _ADVICE = {
     "Cannot allocate memory": "Give the machine less memory, or stop other machines.",
     "Failed to get": "Another process uses its disk: see 'devbox status', then stop that one.",
@@ -82,7 +83,7 @@ def last_words(log: str) -> str:
             lines = []
         elif not line.startswith(("-", "char device redirected")) and not line.rstrip().endswith("\\"):
             lines.append(line)
-    return words("\n".join(line for line in lines if " is tainted: " not in line))
+    return words("\n".join(line for line in lines if not _USUAL.search(line)))
 
 
 def _taken_by(address: IPv4Address, port: int, owner: Callable[[IPv4Address, int], str]) -> str:
