@@ -8,6 +8,7 @@ import shlex
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -176,7 +177,8 @@ def _dial(endpoint: Endpoint, timeout: float) -> socket.socket:
 def _transport(sock: socket.socket, timeout: float) -> paramiko.Transport:
     import paramiko
 
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError):  # a socket of another family knows no Nagle
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     transport = paramiko.Transport(sock)
     options = transport.get_security_options()
     options.kex = [name for name in _KEX if name in options.kex]
