@@ -32,12 +32,12 @@ class Host:
         """Seconds that the program took."""
         return self.run([Path(sys.executable).with_name("devbox"), *words])
 
-    def run(self, argv: list[str | Path], *, stdin: str = "") -> float:
+    def run(self, argv: list[str | Path]) -> float:
         def action() -> None:
             done = subprocess.run(
                 argv,
                 env={**os.environ, "DEVBOX_HOME": str(self.home.root)},
-                input=stdin,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 check=False,
