@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from devbox import host
 from devbox.errors import Refused
+from devbox.known import HostLimits
 from devbox.paths import EnvironmentPaths
 from devbox.providers import Power
 from devbox.resources.world import World
 from devbox.units import Size
 
 _SPARE = Size(256 * 2**20)  # what the host itself should keep
+
+
+def host_limits() -> HostLimits:
+    """What devbox.yml may ask of this host at most."""
+    return HostLimits(host.memory().total, os.cpu_count() or 1, host.lowest_port() <= 1)
 
 
 def check(world: World) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from devbox.box import load_boxes
+from devbox.doctor.findings import Finding
 from devbox.paths import Home, shipped
 from devbox.providers import Owned, Power
 from devbox.providers.choose import open_provider
@@ -108,9 +109,7 @@ def image_rows() -> list[Row]:
 
     home = Home.default()
     store = Store(home)
-    specs = [
-        MachineResource.model_validate_json(owned.mark.spec) for owned in open_provider(home).machines()
-    ]
+    specs = [MachineResource.model_validate_json(owned.mark.spec) for owned in open_provider(home).machines()]
     return [
         {
             "box": load_image(home, key).box,
@@ -119,7 +118,7 @@ def image_rows() -> list[Row]:
             "days_unused": age_days(store.last_used(key)),
             "machines": sum(spec.image == key for spec in specs),
         }
-        for key in store.keys()
+        for key in store.stored()
     ]
 
 
@@ -128,3 +127,13 @@ def playbook_rows(directory: Path) -> list[Row]:
         {"name": playbook.name, "summary": playbook.summary, "file": str(playbook.file)}
         for playbook in Playbooks(directory).all()
     ]
+
+
+def examine_host() -> list[Finding]:
+    """What doctor finds on this host, with this home's machines in mind."""
+    from devbox import doctor, host
+
+    home = Home.default()
+    provider = open_provider(home)
+    facts = doctor.gather(home, accelerator=lambda: host.accelerator(home), reach_libvirt=provider.machines)
+    return doctor.examine(facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def environment_machines(name: str, provider: Provider | None = None) -> list[st
     """The machines of an environment that exist, half-made ones too."""
     provider = provider or open_provider(Home.default())
     return sorted(owned.mark.machine for owned in provider.machines() if owned.mark.environment == name)
+
+
+def networks(provider: Provider) -> list[IPv4Network]:
+    """The networks of all environments that have machines."""
+    return [MachineResource.model_validate_json(owned.mark.spec).cidr for owned in provider.machines()]
 
 
 def destroy_environment(name: str, emit: Emit) -> None:
@@ -81,7 +87,10 @@ def _leftovers(home: Home, provider: Provider) -> Iterator[tuple[Path, Removed]]
         machines = sorted(paths.machines.iterdir()) if paths.machines.is_dir() else []
         orphans = [path for path in machines if (environment.name, path.name) not in known]
         if len(orphans) == len(machines):
-            yield environment, Removed("environment without machines", environment.name, disk_usage(environment))
+            yield (
+                environment,
+                Removed("environment without machines", environment.name, disk_usage(environment)),
+            )
             continue
         for path in orphans:
             name = f"{path.name}.{environment.name}"
@@ -91,7 +100,7 @@ def _leftovers(home: Home, provider: Provider) -> Iterator[tuple[Path, Removed]]
 def _unused_images(home: Home, provider: Provider, days: float) -> Iterator[tuple[Path, Removed]]:
     store = Store(home)
     used = {MachineResource.model_validate_json(owned.mark.spec).image for owned in provider.machines()}
-    for key in store.keys():
+    for key in store.stored():
         if key not in used and age_days(store.last_used(key)) >= days:
             yield home.images / key, Removed("unused image", key[:12], disk_usage(home.images / key))
 

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from devbox import locks
 from devbox.apply import apply, read_timings, write_timing
-from devbox.box import load_boxes
-from devbox.documents import find_file, load_environment
 from devbox.environment import Environment
 from devbox.errors import DevboxError, Refused
 from devbox.events import Emit, Event, Kind, silent
 from devbox.guest.ssh import Session as Connection
 from devbox.guest.ssh import connect
+from devbox.parsing import find_file, load_project
 from devbox.paths import Home, shipped
 from devbox.plan import Action, Change, Plan, Resource, decide
 from devbox.plan.decide import differences_between
@@ -25,7 +24,6 @@ from devbox.providers.choose import open_provider
 from devbox.provision import Playbooks
 from devbox.resources import TYPES, ImageResource, MachineResource, ProvisioningResource
 from devbox.resources.access import endpoint_of, write_private
-from devbox.resources.making import trust_of
 from devbox.resources.world import World
 
 
@@ -184,9 +182,13 @@ def open_session(directory: Path, emit: Emit = silent) -> Session:
 
     home = Home.default()
     file = find_file(directory)
-    boxes = load_boxes([file.parent / "boxes", shipped("boxes")])
     playbooks = Playbooks(file.parent)
-    environment = load_environment(file, boxes=boxes, playbooks=playbooks.names(), limits=host_limits())
+    environment, boxes = load_project(
+        file,
+        box_folders=[file.parent / "boxes", shipped("boxes")],
+        playbooks=playbooks.names(),
+        limits=host_limits(),
+    )
     world = World(
         home=home,
         environment=environment,
@@ -194,7 +196,6 @@ def open_session(directory: Path, emit: Emit = silent) -> Session:
         images={},
         provider=open_provider(home),
         playbooks=playbooks,
-        trust=trust_of,
         emit=emit,
     )
     return Session(world)
@@ -226,5 +227,3 @@ def _with_images(world: World) -> World:
 def _claim(world: World) -> None:
     """Write down whose environment this is, before anything of it exists."""
     write_private(world.paths.origin, json.dumps({"file": str(world.environment.file)}))
-
-

@@ -72,7 +72,7 @@ class Store:
         if folder.is_dir():
             os.utime(folder)
 
-    def keys(self) -> list[str]:
+    def stored(self) -> list[str]:
         if not self.home.images.is_dir():
             return []
         return sorted(entry.name for entry in self.home.images.iterdir() if entry.is_dir())

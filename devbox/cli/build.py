@@ -22,10 +22,16 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a box's image, unless it is there already."""
-    from devbox.session import build_box
+    from devbox.box import load_boxes
+    from devbox.build import obtain_image
+    from devbox.errors import Refused
+    from devbox.paths import Home, shipped
 
     invocation: Invocation = context.obj
+    known = load_boxes([invocation.directory / "boxes", shipped("boxes")])
+    if box not in known:
+        raise Refused(f"There is no box '{box}'.", advice=f"There are: {', '.join(sorted(known))}.")
     with invocation.emitting(as_json=as_json) as emit:
-        folder = build_box(invocation.directory, box, emit, force=force)
+        image = obtain_image(known[box], Home.default(), emit, fresh=force)
     if not as_json:
-        typer.echo(f"The image of '{box}' is in '{folder}'.")
+        typer.echo(f"The image of '{box}' is in '{image.folder}'.")

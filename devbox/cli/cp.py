@@ -24,6 +24,7 @@ def cp(
 ) -> None:
     """Copy files and folders to or from a machine."""
     from devbox.errors import Refused
+    from devbox.guest.copying import copy_from, copy_to
 
     invocation: Invocation = context.obj
     session = invocation.session()
@@ -35,9 +36,9 @@ def cp(
         )
     with session.connected(from_machine or to_machine) as connection:
         if to_machine:
-            connection.copy_to(invocation.directory / from_path, to_path)
+            copy_to(connection, invocation.directory / from_path, to_path)
         else:
-            connection.copy_from(from_path, invocation.directory / to_path)
+            copy_from(connection, from_path, invocation.directory / to_path)
 
 
 def _split(text: str) -> tuple[str, str]:

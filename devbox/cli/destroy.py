@@ -22,11 +22,10 @@ def destroy(
     name: Annotated[str, typer.Option(help="The environment, instead of this folder's.")] = "",
 ) -> None:
     """Remove the environment's machines, disks and keys; images stay for the next time."""
-    from devbox.documents import environment_name
     from devbox.removal import destroy_environment, environment_machines
 
     invocation: Invocation = context.obj
-    chosen = name or environment_name(invocation.directory)
+    chosen = name or invocation.session().environment.name
     machines = environment_machines(chosen)
     agree(
         [f"machine.{machine}: everything on its disk" for machine in machines],

@@ -17,10 +17,10 @@ _SIGNS = {"ok": "✓", "warning": "!", "problem": "✗"}
 
 def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
     """Check this host and name the command that mends each finding."""
-    from devbox.session import examine_host
+    from devbox.listing import examine_host
     from devbox.views.console import out, show_json
 
-    findings = examine_host()
+    findings = [finding.as_json() for finding in examine_host()]
     if as_json:
         show_json(findings)
     else:

@@ -28,5 +28,5 @@ def exec(  # noqa: A001 - the verb's name
     invocation: Invocation = context.obj
     with invocation.session().connected(machine) as connection:
         stdin = None if sys.stdin.isatty() else sys.stdin.buffer
-        status = connection.execute(command, stdin, sys.stdout.buffer, sys.stderr.buffer)
+        status = connection.execute(command, stdin=stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer)
     raise typer.Exit(status)

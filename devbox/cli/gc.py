@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from devbox.cli.invocation import Invocation, JsonOption
+from devbox.cli.invocation import JsonOption
 
 EXAMPLES = """\b
 Examples:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from devbox.cli.invocation import Invocation, JsonOption
+from devbox.cli.invocation import JsonOption
 
 EXAMPLES = """\b
 Examples:

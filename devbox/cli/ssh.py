@@ -32,5 +32,5 @@ def ssh(
     program = which("ssh")
     if program is None:
         raise missing("ssh")
-    endpoint = session.world.endpoint(name)
-    os.execv(program, ["ssh", "-F", str(session.world.paths.ssh_config), *(options or []), endpoint.alias])
+    config = str(session.world.paths.ssh_config)
+    os.execv(program, ["ssh", "-F", config, *(options or []), session.domain(name)])

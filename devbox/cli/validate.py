@@ -30,11 +30,11 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check devbox.yml and everything it names; every mistake at once, nothing is touched."""
-    from devbox.session import schema_text
-
     invocation: Invocation = context.obj
     if schema:
-        typer.echo(schema_text(of), nl=False)
+        from devbox.schema_export import schema_text
+
+        typer.echo(schema_text(of.value), nl=False)
         return
     environment = invocation.session().environment
     if as_json:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import tarfile
+from ipaddress import IPv4Interface
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devbox import addresses
 from devbox.build import load_image
 from devbox.errors import DevboxError
 from devbox.events import Event, Kind
-from devbox.guest import keys
+from devbox.guest import keys, trust
 from devbox.guest.identity import Identity, identity_archive
-from devbox.guest.ready import verify, wait_ready
+from devbox.guest.promises import Promise, verify
+from devbox.guest.ready import Probe, wait_ready
+from devbox.guest.ssh import connect
 from devbox.paths import MachinePaths, private_folder
 from devbox.providers import Mark, Power, Segment, Shape, domain_name
 from devbox.resources.access import endpoint_of, publish, write_private
@@ -65,23 +70,26 @@ def _identity(machine: MachineResource, world: World) -> Identity:
     alias = domain_name(world.environment.name, machine.name)
     host_key = keys.ensure(world.paths.machine(machine.name).host_key, alias)
     user_key = keys.ensure(world.home.key, "devbox")
-    trust = world.trust(machine.cidr)
+    way_out = addresses.uplink(machine.cidr)
+    domain = f"{world.environment.name}.devbox"
     return Identity(
         name=machine.name,
-        domain=f"{world.environment.name}.devbox",
+        domain=domain,
         machines=machine.peers,
         ip=machine.ip,
         prefix=machine.cidr.prefixlen,
         uplink_mac=addresses.mac("uplink", alias),
         segment_mac=addresses.mac("segment", alias),
-        uplink=addresses.uplink(machine.cidr),
+        uplink=way_out,
         host_key=host_key.private.decode(),
         host_key_public=host_key.public,
         authorized_keys=(user_key.public,),
         # As fresh as the host key, and the same at each boot of this disk.
         machine_id=hashlib.sha256(host_key.public.encode()).hexdigest()[:32],
-        proxies=trust.proxies,
-        authorities=trust.authorities,
+        proxies=trust.proxies(
+            os.environ, gateway=way_out[2], network=machine.cidr, names=[f".{domain}", *machine.peers]
+        ),
+        authorities=trust.authorities(os.environ).pem,
     )
 
 
@@ -90,27 +98,27 @@ def start(machine: MachineResource, world: World) -> None:
     publish(world.home, world.environment.name, machine.peers)
     name = domain_name(world.environment.name, machine.name)
     endpoint = endpoint_of(world.home, world.environment.name, machine.name, machine.ip)
+    console = world.paths.machine(machine.name).console
+    booted_at = console.stat().st_size if console.exists() else 0
     world.provider.start(name)
+    probe = Probe(
+        power=lambda: _power(world, name),
+        console=lambda: console_tail(console, booted_at),
+        last_words=lambda: world.provider.last_words(name),
+    )
 
     def told(text: str) -> None:
         world.emit(Event(Kind.PROGRESS, machine.address, text))
 
-    with wait_ready(
-        endpoint,
-        power=lambda: _power(world, name),
-        console=lambda: console_tail(world.paths.machine(machine.name)),
-        last_words=lambda: world.provider.last_words(name),
-        timeout=world.boot_timeout,
-        progress=told,
-    ) as session:
-        verify(session, ip=machine.ip, name=machine.name)
+    told("booting")
+    with wait_ready(endpoint, probe, world.boot_timeout, told) as session:
+        address = IPv4Interface((machine.ip, machine.cidr.prefixlen))
+        verify(session, Promise(machine.name, address, machine.peers), timeout=60)
 
 
 def refresh_peers(machine: MachineResource, world: World) -> None:
     """Tell a running machine who else is there now, without a restart."""
     endpoint = endpoint_of(world.home, world.environment.name, machine.name, machine.ip)
-    from devbox.guest.ssh import connect
-
     archive = tarfile.open(fileobj=io.BytesIO(identity_archive(_identity(machine, world))))
     hosts = archive.extractfile("etc/hosts")
     with connect(endpoint, timeout=60) as session:
@@ -130,16 +138,17 @@ def remove_files(paths: MachinePaths) -> None:
     shutil.rmtree(paths.root, ignore_errors=True)
 
 
-def console_tail(paths: MachinePaths) -> str:
-    """The end of what the machine wrote to its serial console, since it was made."""
+def console_tail(console: Path, since: int = 0) -> str:
+    """The end of what the machine wrote to its serial console after the first ``since`` bytes."""
     try:
-        with paths.console.open("rb") as console:
-            console.seek(0, 2)
-            console.seek(max(0, console.tell() - _CONSOLE_TAIL))
-            return console.read().decode(errors="replace")
+        with console.open("rb") as log:
+            size = log.seek(0, 2)
+            # A provider may begin a new file for each boot.
+            log.seek(max(since if since <= size else 0, size - _CONSOLE_TAIL))
+            return log.read().decode(errors="replace")
     except OSError:
         return ""
 
 
-def _power(world: World, name: str) -> Power:
-    return next((owned.power for owned in world.provider.machines() if owned.mark.domain == name), Power.STOPPED)
+def _power(world: World, name: str) -> Power | None:
+    return next((owned.power for owned in world.provider.machines() if owned.mark.domain == name), None)
