@@ -27,7 +27,7 @@ lint: setup ## style, types, import direction, playbooks, shell scripts
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/lint-imports
-	PATH=$(CURDIR)/$(bin):$$PATH $(bin)/ansible-lint --offline -q playbooks
+	PATH=$(CURDIR)/$(bin):$$PATH $(bin)/ansible-lint --offline -q playbooks bench/projects
 	$(bin)/shellcheck --severity=warning $(shell_scripts)
 
 format: setup ## write Python the one way
