@@ -62,7 +62,7 @@ def _sentence(details: ErrorDetails, model: type[Written]) -> str:
         return f"this is wrong: {details['msg']}"
     if given is None:
         return f"this has no value; write {wanted}, or leave the key out"
-    quotes = ", or put it in quotes" if wanted == _TEXT and not isinstance(given, list | dict) else ""
+    quotes = "; put it in quotes" if wanted == _TEXT and not isinstance(given, list | dict) else ""
     return f"this must be {wanted}, not {kind(given)}{quotes}"
 
 

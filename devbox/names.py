@@ -24,7 +24,7 @@ def label(name: str) -> str:
     """A machine's or environment's name; ValueError with a sentence where it is no host name."""
     if not re.fullmatch(LABEL, name):
         proposal = as_label(name)
-        instead = f"; write {quoted(proposal)}" if proposal else ""
+        instead = f"; write '{proposal}'" if proposal else ""
         rule = "use at most 63 lower-case letters, digits and '-', not at either end"
         raise ValueError(f"{quoted(name)} is no host name: {rule}{instead}")
     if name.isdigit():

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 NAME = "devbox.yml"
 
+_SHOWN = 100
+
 _ADVICE = "Correct the lines above and run the command again; 'devbox validate' looks at the input alone."
 
 
 def find_file(start: Path) -> Path:
     """The devbox.yml in this folder or the nearest one above it; Refused where there is none."""
-    folder = Path(os.path.abspath(start))  # noqa: PTH100 - resolves '..' as the shell's user sees it
+    folder = Path(os.path.abspath(start))
     for candidate in (folder, *folder.parents):
         if os.path.lexists(candidate / NAME):
             return candidate / NAME
@@ -59,13 +61,21 @@ def _load(file: Path, boxes: Boxes, playbooks: Collection[str], limits: HostLimi
     try:
         document = read_all(file)
     except BadInput as error:
-        raise BadInput([*found, *error.mistakes], advice=_ADVICE) from None
+        raise _bad([*found, *error.mistakes]) from None
     written, findings = examine(document, EnvironmentWritten)
     known = Known(boxes.found, playbooks, limits, boxes.broken)
     found += mistakes(document, findings, contradictions(written, known))
     if found:
-        raise BadInput(found, advice=_ADVICE)
+        raise _bad(found)
     return _environment(file, written)
+
+
+def _bad(mistakes: list[Mistake]) -> BadInput:
+    """All mistakes, or as many as anyone would read."""
+    different = sorted(set(mistakes))
+    if len(different) <= _SHOWN:
+        return BadInput(different, advice=_ADVICE)
+    return BadInput(different[:_SHOWN], advice=f"These are the first {_SHOWN} of {len(different)}. {_ADVICE}")
 
 
 def _environment(file: Path, written: EnvironmentWritten) -> Environment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from devbox.addresses import gateway, loopback
 from devbox.errors import Refused
@@ -11,6 +11,7 @@ from devbox.names import label
 from devbox.paths import shipped
 
 _FIRST, _LAST = 77, 126
+_WORLD = 8
 
 
 def starter(name: str, cidr: IPv4Network, *, box: str = "debian-12") -> str:
@@ -32,13 +33,18 @@ def starter(name: str, cidr: IPv4Network, *, box: str = "debian-12") -> str:
 
 
 def free_network(taken: Iterable[IPv4Network]) -> IPv4Network:
-    """The first /24 between 10.77.0.0 and 10.126.255.0 that overlaps none of those taken."""
-    busy = list(taken)
-    for second in range(_FIRST, _LAST + 1):
-        for third in range(256):
-            cidr = IPv4Network(f"10.{second}.{third}.0/24")
-            if not any(cidr.overlaps(other) for other in busy):
-                return cidr
+    """The first /24 between 10.77.0.0 and 10.126.255.0 that overlaps none of those taken.
+
+    Routes to half of the world or all of it (a VPN's, the default one) take nothing.
+    """
+    busy = [network for network in taken if network.prefixlen >= _WORLD]
+    candidate = IPv4Network(f"10.{_FIRST}.0.0/24")
+    while candidate[0] <= IPv4Address(f"10.{_LAST}.255.0"):
+        blocker = next((other for other in busy if other.overlaps(candidate)), None)
+        if blocker is None:
+            return candidate
+        last = max(blocker.broadcast_address, candidate.broadcast_address)
+        candidate = IPv4Network((int(last) + 1 & 0xFFFFFF00, 24))
     raise Refused(
         f"No network between 10.{_FIRST}.0.0 and 10.{_LAST}.255.0 is free on this host.",
         advice="Write a devbox.yml by hand with a network that nothing else uses.",

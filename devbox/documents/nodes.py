@@ -13,6 +13,9 @@ from devbox.errors import BadInput, Mistake
 
 DEEPEST = 40
 
+# the parser in C reads the same language 20 times faster, but not every platform's wheel has it
+FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _TAB = re.compile(r" *\t")
 
 
@@ -44,17 +47,15 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
-def compose(file: Path, text: str) -> tuple[Node | None, list[Mistake]]:
+def compose(file: Path, text: str, loader: Any = None) -> tuple[Node | None, list[Mistake]]:
     """The file's one document; ``None`` where there is none.
 
     Works through the parser's events without recursion, so that depth can't exhaust the stack.
     Raises BadInput for what is no YAML, several documents and nesting beyond DEEPEST.
     """
     tree = _Tree(file)
-    # the parser in C reads the same language 20 times faster, but not every platform's wheel has it
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        for event in yaml.parse(text, Loader=loader):
+        for event in yaml.parse(text, Loader=loader or FASTEST):
             tree.take(event)
     except yaml.YAMLError as error:
         raise BadInput([_no_yaml(file, text, error)]) from None
@@ -81,7 +82,7 @@ class _Tree:
                 self._add(self._alias(event.anchor or "", line))
             case yaml.ScalarEvent():
                 self._tag(event, line)
-                self._start(event, Scalar(line, event.value, plain=event.implicit[0] and not event.style))
+                self._start(event, Scalar(line, event.value, plain=not event.style))
             case yaml.SequenceStartEvent():
                 self._tag(event, line)
                 self._start(event, Sequence(line))

@@ -52,11 +52,9 @@ class Values:
     def _mapping(self, node: Mapping, where: Where) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, line, value in self._entries(node, where):
-            if key in values:  # merged, but written here itself
-                self._spend(value, len(where))
-                continue
-            self.places[*where, key] = Place(self.file, line)
-            values[key] = self.of(value, (*where, key))
+            if key not in values:  # what is written here itself stands before what is merged
+                self.places[*where, key] = Place(self.file, line)
+                values[key] = self.of(value, (*where, key))
         return values
 
     def _entries(self, node: Mapping, where: Where, level: int = 0) -> Iterator[tuple[str, int, Node]]:
@@ -70,6 +68,7 @@ class Values:
         """The mapping's own keys, each once; the first of two equal ones counts."""
         lines: dict[str, int] = {}
         for key, value in node.pairs:
+            self._spend(key, len(where))
             if not isinstance(key, Scalar):
                 self._mistake(key.line, where, "a key must be a text, not a list or mapping")
             elif key.text in lines:
@@ -91,7 +90,7 @@ class Values:
     def _spend(self, node: Node, depth: int) -> None:
         self._left -= 1
         if self._left < 0:
-            problem = f"the file has more than {MOST} values once its anchors are expanded"
+            problem = f"the file has more than {MOST} keys and values once its anchors are expanded"
         elif depth > DEEPEST:
             problem = f"this is nested more than {DEEPEST} levels deep"
         else:
