@@ -9,7 +9,7 @@ _ESCAPES = re.compile(
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles
     r"|\x1b[ -/]*[0-~]"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNUSUAL = re.compile(r"[^\x20-\x7e]")
 TAIL_LINES = 20
 
 
@@ -31,4 +31,9 @@ def last_line(text: str) -> str:
 def _last_state(line: str) -> str:
     """A carriage return goes back to the line's start: progress displays write over themselves."""
     states = [state for state in line.split("\r") if state.strip()]
-    return _CONTROL.sub("", states[-1]).rstrip() if states else ""
+    return _UNUSUAL.sub(_printable, states[-1].expandtabs()).rstrip() if states else ""
+
+
+def _printable(match: re.Match[str]) -> str:
+    """Besides control characters, those that turn the direction of text go as well."""
+    return match[0] if match[0].isprintable() else ""

@@ -105,9 +105,16 @@ def _not_running(seen: Observations) -> Diagnosis | None:
     advice = next(
         (advice for pattern, advice in symptoms.LAST_WORDS if re.search(pattern, seen.last_words)), ""
     )
-    sentence = f"QEMU ended: {words}" if words else "QEMU ended, and left no message."
+    sentence = (
+        f"QEMU ended: {words}"
+        if words
+        else "QEMU ended without a message: the machine switched itself off, or reset."
+    )
     return Diagnosis(
-        Stage.DIED, _whole(sentence), advice or "Run 'devbox up' again, or 'devbox doctor'.", _DEATH_PATIENCE
+        Stage.DIED,
+        _whole(sentence),
+        advice or "Run 'devbox up' again; too little 'memory' ends a boot like this.",
+        _DEATH_PATIENCE,
     )
 
 
@@ -157,7 +164,8 @@ def _services(seen: Observations, console: str) -> Diagnosis | None:
 
 def _answer(seen: Observations, console: str) -> Diagnosis:
     if seen.answer is Answer.BANNER:
-        why = f" ({seen.detail.rstrip('.')})" if seen.detail else ""
+        detail = last_line(seen.detail).rstrip(".")
+        why = f" ({detail})" if detail else ""
         return Diagnosis(
             Stage.HANDSHAKE,
             f"Its sshd answers, but the login does not come to an end{why}.",

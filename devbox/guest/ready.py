@@ -38,13 +38,18 @@ class NotReady(DevboxError):
         self.diagnosis = diagnosis
         shown = tail(seen.console)
         console = f"The end of its console:\n{shown}" if shown else "Its console is empty."
-        words = seen.last_words.strip()
+        words = tail(seen.last_words)
         super().__init__(
             f"'{alias}' did not become ready within {seen.seconds:.0f} seconds. {diagnosis.sentence}",
             details="\n".join(
                 filter(
                     None,
-                    [f"Waited for a login over SSH; its port: {seen.answer}.", seen.detail, words, console],
+                    [
+                        f"Waited for a login over SSH; its port: {seen.answer}.",
+                        tail(seen.detail),
+                        words,
+                        console,
+                    ],
                 )
             ),
             advice=diagnosis.advice,

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from devbox.errors import DevboxError
+from devbox.guest.console import tail
 from devbox.guest.keys import fingerprint
 from devbox.guest.relay import relay
 
@@ -209,7 +210,7 @@ def _authenticate(endpoint: Endpoint, transport: paramiko.Transport) -> None:
     try:
         transport.auth_publickey(endpoint.user, key)
     except paramiko.AuthenticationException as error:
-        banner = (transport.get_banner() or b"").decode(errors="replace").strip()
+        banner = tail((transport.get_banner() or b"").decode(errors="replace"))
         raise KeyRefused(
             f"'{endpoint.alias}' refuses the key '{endpoint.key}' of the user '{endpoint.user}'.",
             details="\n".join(filter(None, [str(error), banner])),
