@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from devbox.documents import Place, Where, dotted
 from devbox.documents.nodes import DEEPEST, Mapping, Node, Scalar, Sequence
+from devbox.documents.places import Place, Where, dotted
 from devbox.documents.scalars import resolve
 from devbox.errors import BadInput, Mistake
 
