@@ -40,7 +40,7 @@ class NotReady(DevboxError):
         console = f"The end of its console:\n{shown}" if shown else "Its console is empty."
         words = tail(seen.last_words)
         super().__init__(
-            f"'{alias}' did not become ready within {seen.seconds:.0f} seconds. {diagnosis.sentence}",
+            f"'{alias}' is not ready after {seen.seconds:.0f} s. {diagnosis.sentence}",
             details="\n".join(
                 filter(
                     None,
