@@ -104,7 +104,9 @@ def _perform(change: Change, world: Any) -> None:
         assert change.after is not None
         change.after.create(world)
     if change.action is Action.UPDATE:
-        assert change.after is not None and change.before is not None and change.effect is not None
+        assert change.after is not None
+        assert change.before is not None
+        assert change.effect is not None
         change.after.update(world, change.before, change.effect)
 
 

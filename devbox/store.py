@@ -54,7 +54,7 @@ class Store:
             make(staged)
             _flush(staged)
             target = self.home.images / key
-            os.rename(staged, target)
+            staged.rename(target)
             _flush_folder(self.home.images)
             return target
         except OSError as error:
@@ -87,7 +87,7 @@ class Store:
         # Renamed first: a half-deleted folder must never look like a whole one.
         private_folder(self.home.staging)
         doomed = Path(tempfile.mkdtemp(prefix="doomed.", dir=self.home.staging))
-        os.rename(folder, doomed / key)
+        folder.rename(doomed / key)
         shutil.rmtree(doomed, ignore_errors=True)
         return freed
 

@@ -35,9 +35,8 @@ class Killer:
             file = Path(frame.f_code.co_filename).name
             if frame.f_code.co_name in _PYTHON.get(file, ()):
                 self._effect(f"{event} {file}:{frame.f_code.co_name}")
-        elif event in {"c_call", "c_return"} and getattr(arg, "__name__", "") in _C:
-            if getattr(arg, "__module__", "") == "posix":
-                self._effect(f"{event} {arg.__name__} in {frame.f_code.co_filename}")
+        elif getattr(arg, "__module__", "") == "posix" and arg.__name__ in _C:
+            self._effect(f"{event} {arg.__name__} in {frame.f_code.co_filename}")
 
     def _effect(self, what: str) -> None:
         number = next(self._count)

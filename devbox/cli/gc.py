@@ -31,9 +31,8 @@ def gc(
     if as_json:
         show_json([item.as_json() for item in removed])
         return
+    done = "would remove" if dry_run else "removed"
     for item in removed:
-        typer.echo(
-            f"{'would remove' if dry_run else 'removed'} {item.what} '{item.name}' ({Size(item.bytes).mib} MiB)"
-        )
+        typer.echo(f"{done} {item.what} '{item.name}' ({Size(item.bytes).mib} MiB)")
     total = Size(sum(item.bytes for item in removed)).mib
     typer.echo(f"{total} MiB {'could be freed' if dry_run else 'freed'}.")

@@ -63,7 +63,7 @@ def identity_archive(identity: Identity) -> bytes:
 
 def _entries(identity: Identity) -> Iterator[_Entry]:
     yield _Entry("etc/hostname", f"{identity.name}\n")
-    yield _Entry("etc/hosts", _hosts(identity))
+    yield _Entry("etc/hosts", hosts_text(identity))
     yield _Entry("etc/machine-id", f"{identity.machine_id}\n", 0o444)
     yield _Entry("etc/ssh/ssh_host_ed25519_key", _line(identity.host_key), 0o600)
     yield _Entry("etc/ssh/ssh_host_ed25519_key.pub", _line(identity.host_key_public))
@@ -85,7 +85,8 @@ def _line(text: str) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def _hosts(identity: Identity) -> str:
+def hosts_text(identity: Identity) -> str:
+    """The machine's /etc/hosts: itself and its peers."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     for name, ip in sorted(identity.machines.items()):
         lines.append(f"{ip} {name}.{identity.domain} {name}")

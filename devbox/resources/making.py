@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
-import tarfile
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ from devbox.build import load_image
 from devbox.errors import DevboxError
 from devbox.events import Event, Kind
 from devbox.guest import keys, trust
-from devbox.guest.identity import Identity, identity_archive
+from devbox.guest.identity import Identity, hosts_text, identity_archive
 from devbox.guest.promises import Promise, verify
 from devbox.guest.ready import Probe, wait_ready
 from devbox.guest.ssh import connect
@@ -119,10 +117,8 @@ def start(machine: MachineResource, world: World) -> None:
 def refresh_peers(machine: MachineResource, world: World) -> None:
     """Tell a running machine who else is there now, without a restart."""
     endpoint = endpoint_of(world.home, world.environment.name, machine.name, machine.ip)
-    archive = tarfile.open(fileobj=io.BytesIO(identity_archive(_identity(machine, world))))
-    hosts = archive.extractfile("etc/hosts")
     with connect(endpoint, timeout=60) as session:
-        put(session, "/etc/hosts", hosts.read() if hosts else b"")
+        put(session, "/etc/hosts", hosts_text(_identity(machine, world)).encode())
     publish(world.home, world.environment.name, machine.peers)
 
 

@@ -38,7 +38,7 @@ def test_what_is_not_wanted_is_deleted_and_its_loss_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "action", "effect"),
+    "before,after,action,effect",
     [
         ({"colour": "red"}, {"colour": "blue"}, Action.UPDATE, Effect.LIVE),
         ({"wheels": 4}, {"wheels": 3}, Action.UPDATE, Effect.RESTART),

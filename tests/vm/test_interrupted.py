@@ -41,7 +41,9 @@ def killed(cli: Program, folder: Path, at: int, trace: Path) -> bool:
     """Run `up` and kill it at its ``at``-th effect; False when it came to its end before."""
     trace.unlink(missing_ok=True)
     argv = [sys.executable, str(KILLING), str(at), str(trace), "--", "-C", str(folder), "up"]
-    done = subprocess.run(argv, env=cli.environment(), capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        argv, env=cli.environment(), capture_output=True, text=True, timeout=600, check=False
+    )
     if done.returncode == -signal.SIGKILL:
         return True
     assert done.returncode == 0, f"at effect {at}: {done.stdout}\n{done.stderr}\n{trace.read_text()}"
@@ -68,7 +70,9 @@ def test_killed_before_the_boot_at_each_effect_destroy_leaves_nothing(
     assert started > 10, "the effects of `up` are not seen any more"
 
 
-def test_killed_at_each_effect_in_turn_the_next_up_completes(cli: Program, bare: Path, tmp_path: Path) -> None:
+def test_killed_at_each_effect_in_turn_the_next_up_completes(
+    cli: Program, bare: Path, tmp_path: Path
+) -> None:
     trace = tmp_path / "trace"
     at = 0
     # Every run goes a few effects further than the one before, through what that one left behind.

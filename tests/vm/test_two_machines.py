@@ -65,9 +65,11 @@ def test_exec_passes_input_output_and_status_on(project: Path, cli: Program) -> 
     machine = next(iter(names(project, cli)))
     ran = cli("-C", project, "exec", machine, "--", "sh", "-c", "echo out; echo err >&2; exit 7")
     assert (ran.status, ran.stdout, ran.stderr) == (7, "out\n", "err\n")
-    argv = [cli.path, "-C", project, "exec", machine, "--", "cat"]
+    argv = [str(cli.path), "-C", str(project), "exec", machine, "--", "cat"]
     data = os.urandom(300_000)
-    done = subprocess.run(argv, input=data, env=cli.environment(), capture_output=True, timeout=120, check=True)
+    done = subprocess.run(
+        argv, input=data, env=cli.environment(), capture_output=True, timeout=120, check=True
+    )
     assert done.stdout == data
     odd = cli.good("-C", project, "exec", machine, "--", "printf", "%s|", "a b", "$HOME", "'", "*")
     assert odd == "a b|$HOME|'|*|"
@@ -88,7 +90,15 @@ def test_files_and_folders_are_copied_both_ways(project: Path, cli: Program, tmp
 
 def test_plain_ssh_knows_the_machine_and_its_key(project: Path, cli: Program) -> None:
     machine = next(iter(names(project, cli)))
-    argv = ["ssh", "-F", str(cli.home.ssh_config), "-o", "BatchMode=yes", f"{machine}.pair.devbox", "hostname"]
+    argv = [
+        "ssh",
+        "-F",
+        str(cli.home.ssh_config),
+        "-o",
+        "BatchMode=yes",
+        f"{machine}.pair.devbox",
+        "hostname",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, machine), done.stderr
 
