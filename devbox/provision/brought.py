@@ -1,0 +1,197 @@
+"""Everything that a playbook brings along, by content, so that a change can be seen and named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from devbox.errors import Refused
+
+# Beside a playbook Ansible looks into these; what is used of them can be computed at run time, so all counts.
+_BESIDE = (
+    "tasks",
+    "handlers",
+    "templates",
+    "files",
+    "vars",
+    "group_vars",
+    "host_vars",
+    "library",
+    "module_utils",
+    "action_plugins",
+    "filter_plugins",
+    "lookup_plugins",
+    "test_plugins",
+    "vars_plugins",
+    "workarounds",
+)
+_ROLE_WORDS = ("import_role", "include_role")
+_PLAYBOOK_WORDS = ("import_playbook",)
+_NOISE = {"__pycache__", ".git", "molecule", "tests", "README.md"}
+
+
+@dataclass(frozen=True)
+class Brought:
+    """``parts`` maps a name (``roles/x/tasks/main.yml``, ``vars.glance_source``) to its content's digest."""
+
+    parts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, files: Mapping[str, str], variables: Mapping[str, object]) -> Brought:
+        values = {f"vars.{name}": _sha256(_canonical(value)) for name, value in variables.items()}
+        return cls({**files, **values})
+
+    @property
+    def digest(self) -> str:
+        return _sha256(_canonical(dict(self.parts)))
+
+    def reasons(self, before: Mapping[str, str]) -> list[str]:
+        """Sentences' halves that say why this differs from the parts that were there before."""
+        names = sorted({*self.parts, *before})
+        return [
+            f"{name} {_verb(before.get(name), self.parts.get(name))}"
+            for name in names
+            if before.get(name) != self.parts.get(name)
+        ]
+
+
+def brought_by(playbook: Path, role_folders: Sequence[Path]) -> dict[str, str]:
+    """Name to SHA-256 of each file that the playbook, its neighbours and its roles consist of.
+
+    A role that is named by a variable can be any: then all roles count.
+    """
+    parts: dict[str, str] = {}
+    roles: set[str] = set()
+    waiting = [playbook]
+    seen: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file in seen or not file.is_file():
+            continue
+        seen.add(file)
+        parts[f"playbooks/{_relative(file, playbook.parent)}"] = _sha256(file.read_bytes())
+        document = _load(file)
+        roles |= set(_role_names(document))
+        waiting += [file.parent / name for name in _words(document, _PLAYBOOK_WORDS)]
+        waiting += [file.parent / str(name) for name in _listed(document, "vars_files")]
+    for folder in _BESIDE:
+        beside = playbook.parent / folder
+        parts |= _tree(beside, f"playbooks/{folder}")
+        roles |= {name for file in _yaml_files(beside) for name in _role_names(_load(file))}
+    return parts | _roles(roles, role_folders)
+
+
+def _roles(names: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
+    """The files of the roles and of those that they depend on or include."""
+    parts: dict[str, str] = {}
+    waiting, seen = sorted(names), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if "{{" in name:
+            waiting += [role.name for folder in folders if folder.is_dir() for role in folder.iterdir()]
+            continue
+        role = next((folder / name for folder in folders if (folder / name).is_dir()), None)
+        if role is not None:
+            parts |= _tree(role, f"roles/{name}")
+            waiting += sorted({used for file in _yaml_files(role) for used in _role_names(_load(file))})
+    return parts
+
+
+def _role_names(document: Any) -> Iterator[str]:
+    """Roles that plays list, roles' meta files depend on, and tasks import or include."""
+    yield from _words(document, _ROLE_WORDS)
+    for key in ("roles", "dependencies"):
+        for entry in _listed(document, key):
+            name = entry.get("role", entry.get("name", "")) if isinstance(entry, dict) else entry
+            if isinstance(name, str) and name:
+                yield name
+
+
+def _words(document: Any, words: Sequence[str]) -> Iterator[str]:
+    """The names given to ``import_role``, ``ansible.builtin.import_role`` and the like, at any depth."""
+    for node in _mappings(document):
+        for key, value in node.items():
+            if isinstance(key, str) and key.rpartition(".")[2] in words:
+                name = value.get("name", value.get("file")) if isinstance(value, dict) else value
+                if isinstance(name, str):
+                    yield name.removeprefix("name=")
+
+
+def _listed(document: Any, key: str) -> Iterator[Any]:
+    for node in _mappings(document):
+        value = node.get(key)
+        if isinstance(value, list):
+            yield from value
+
+
+def _mappings(document: Any) -> Iterator[dict[Any, Any]]:
+    if isinstance(document, dict):
+        yield document
+        for value in document.values():
+            yield from _mappings(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _mappings(value)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, and blind to tags such as !vault, whose content is of no interest here."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+
+
+def _load(file: Path) -> Any:
+    try:
+        return yaml.load(file.read_bytes(), Loader=_Loader)  # noqa: S506 - a SafeLoader, see above
+    except yaml.YAMLError as error:
+        raise Refused(
+            f"'{file}' is no YAML.", details=str(error), advice="Mend the file, then run the command again."
+        ) from error
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    return [
+        file for file in _files(folder) if file.suffix in (".yml", ".yaml") and "templates" not in file.parts
+    ]
+
+
+def _tree(folder: Path, label: str) -> dict[str, str]:
+    return {f"{label}/{_relative(file, folder)}": _sha256(file.read_bytes()) for file in _files(folder)}
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not _NOISE & {*file.relative_to(folder).parts}
+    )
+
+
+def _relative(file: Path, folder: Path) -> str:
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+
+
+def _verb(before: str | None, after: str | None) -> str:
+    if before is None:
+        return "is new"
+    return "is gone" if after is None else "differs"
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
