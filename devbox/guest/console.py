@@ -8,6 +8,7 @@ _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor movements
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles
     r"|\x1b[ -/]*[0-~]"
+    r"|(?<=…)\[[0-9;]*m"  # systemd shortens long names, and an escape sequence with them
 )
 _UNUSUAL = re.compile(r"[^\x20-\x7e]")
 TAIL_LINES = 20

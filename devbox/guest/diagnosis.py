@@ -11,7 +11,8 @@ from devbox.guest.console import clean, last_line
 from devbox.guest.symptoms import NEVER, SYMPTOMS, Stage
 from devbox.providers import Power
 
-_KEY_PATIENCE = 15.0  # while a system boots, sshd turns ordinary users away (pam_nologin)
+_KEY_PATIENCE = 15.0  # sshd may break a login off for other reasons while much else starts
+_BOOTING_UP = "not permitted to log in yet"  # said by pam_nologin to ordinary users until a boot is over
 _DEATH_PATIENCE = 1.0  # between the request to start and QEMU's first breath
 
 
@@ -125,6 +126,12 @@ def _login(seen: Observations) -> Diagnosis | None:
             "What answers at its address has another host key than devbox gave it.",
             "If no other program took the address, 'devbox destroy' and 'devbox up' make it anew.",
             patience=0,
+        )
+    if seen.answer is Answer.KEY_REFUSED and _BOOTING_UP in seen.detail:
+        return Diagnosis(
+            Stage.BOOTING,
+            "It is still booting, and lets only root log in.",
+            "See with 'devbox console' what it waits for.",
         )
     if seen.answer is Answer.KEY_REFUSED:
         return Diagnosis(

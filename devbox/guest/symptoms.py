@@ -121,6 +121,13 @@ SYMPTOMS = (
         patience=5,
     ),
     Symptom(
+        Stage.NO_SSHD,
+        _pattern(r"\[FAILED\] Failed to start (?:sshd?\.servic|OpenBSD Secure Shell|OpenSSH)"),
+        "Its sshd does not start; it can't without the host key that belongs to the machine's identity.",
+        "See why with 'devbox console'; 'devbox destroy' and 'devbox up' make the machine anew.",
+        patience=15,  # systemd starts it again
+    ),
+    Symptom(
         Stage.DISK_FULL,
         _pattern(r"No space left on device", r"failed with error 28\b"),
         "Its disk is full.",

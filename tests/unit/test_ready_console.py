@@ -15,6 +15,13 @@ def test_escapes_and_titles_vanish() -> None:
     assert clean(raw) == "[  OK  ] Started x.\n"
 
 
+def test_half_an_escape_vanishes_with_the_other_half() -> None:
+    assert (
+        clean("Failed to start ssh.servic…[0m - OpenBSD\n[0m stays")
+        == "Failed to start ssh.servic… - OpenBSD\n[0m stays"
+    )
+
+
 def test_a_line_that_was_written_over_shows_its_last_state() -> None:
     assert clean("10%\r50%\r100%\r\nnext") == "100%\nnext"
 

@@ -65,14 +65,16 @@ CONSOLES = [
     ("You are in emergency mode. After logging in, type\n", Stage.EMERGENCY, "emergency mode"),
     ("Cannot open access to console, the root account is locked.\n", Stage.EMERGENCY, "emergency"),
     ("devbox-initrd: QEMU handed over no identity\n", Stage.NO_IDENTITY, "no identity"),
+    ("[FAILED] Failed to start ssh.servic…[0m - OpenBSD Secure Shell server.\n", Stage.NO_SSHD, "host key"),
+    ("[FAILED] Failed to start OpenBSD Secure Shell server.\n", Stage.NO_SSHD, "does not start"),
     ("cp: write error: No space left on device\n", Stage.DISK_FULL, "disk is full"),
     ("I/O error, dev vda, sector 2048 op 0x0:(READ)\n", Stage.DISK_ERROR, "read or write its disk"),
     ("EXT4-fs error (device vda3): ext4_find_entry:1455: inode #2\n", Stage.DISK_ERROR, "its disk"),
     ("Out of memory: Killed process 311 (sshd) total-vm:15MB\n", Stage.OUT_OF_MEMORY, "ran out of memory"),
     (
-        "[FAILED] Failed to start ssh.service - OpenBSD Secure Shell server.\n",
+        "[FAILED] Failed to start glance.service - Image API.\n",
         Stage.UNITS_FAILED,
-        "This unit failed while it started: 'ssh.service - OpenBSD Secure Shell server'.",
+        "This unit failed while it started: 'glance.service - Image API'.",
     ),
     (
         (
@@ -124,6 +126,12 @@ def test_colours_and_line_ends_change_nothing(console: str, stage: Stage, words:
     "answer, detail, stage, words",
     [
         (Answer.HOST_KEY, "", Stage.HOST_KEY, "another host key"),
+        (
+            Answer.KEY_REFUSED,
+            'Authentication failed.\n"System is booting up. Unprivileged users are not permitted to log in yet."',
+            Stage.BOOTING,
+            "lets only root log in",
+        ),
         (Answer.KEY_REFUSED, "", Stage.KEY_REFUSED, "refuses devbox's key"),
         (Answer.BANNER, "timed out.", Stage.HANDSHAKE, "does not come to an end (timed out)."),
         (Answer.BANNER, "", Stage.HANDSHAKE, "does not come to an end."),
