@@ -8,9 +8,9 @@ from pathlib import Path
 
 from devbox import host
 from devbox.errors import Refused
-from devbox.known import HostLimits
 from devbox.paths import EnvironmentPaths
 from devbox.providers import Power
+from devbox.reading.known import HostLimits
 from devbox.resources.world import World
 from devbox.units import Size
 

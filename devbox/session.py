@@ -15,13 +15,13 @@ from devbox.errors import DevboxError, Refused
 from devbox.events import Emit, Event, Kind, silent
 from devbox.guest.ssh import Session as Connection
 from devbox.guest.ssh import connect
-from devbox.parsing import find_file, load_project
 from devbox.paths import Home, shipped
 from devbox.plan import Action, Change, Plan, Resource, decide
 from devbox.plan.decide import differences_between
 from devbox.providers import Owned, Power, domain_name
 from devbox.providers.choose import open_provider
 from devbox.provision import Playbooks
+from devbox.reading.parsing import find_file, load_project
 from devbox.resources import TYPES, ImageResource, MachineResource, ProvisioningResource
 from devbox.resources.access import endpoint_of, write_private
 from devbox.resources.world import World

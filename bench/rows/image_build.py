@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bench.host import Host
 from bench.row import Limit, Row, compare
-from devbox.box import load_boxes
 from devbox.build.recipe import Recipe, recipe_for
 from devbox.paths import shipped
+from devbox.reading.boxes import load_boxes
 
 # Into memory, as the build does, and nothing of it stays.
 _BARE = 'mount -t tmpfs -o mode=0755,size=4g bench "$1" && cd / && shift && exec "$@"'

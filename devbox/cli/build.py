@@ -22,10 +22,10 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a box's image, unless it is there already."""
-    from devbox.box import load_boxes
     from devbox.build import obtain_image
     from devbox.errors import Refused
     from devbox.paths import Home, shipped
+    from devbox.reading.boxes import load_boxes
 
     invocation: Invocation = context.obj
     known = load_boxes([invocation.directory / "boxes", shipped("boxes")])

@@ -22,12 +22,12 @@ def init(
     """Write a first devbox.yml for this folder; an existing one is never touched."""
     from devbox import host
     from devbox.errors import Refused
-    from devbox.names import label
-    from devbox.parsing import NAME
     from devbox.paths import Home
     from devbox.providers.choose import open_provider
+    from devbox.reading.names import label
+    from devbox.reading.parsing import NAME
+    from devbox.reading.starter import free_network, starter
     from devbox.removal import networks
-    from devbox.starter import free_network, starter
 
     invocation: Invocation = context.obj
     path = invocation.directory / NAME

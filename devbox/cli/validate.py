@@ -32,7 +32,7 @@ def validate(
     """Check devbox.yml and everything it names; every mistake at once, nothing is touched."""
     invocation: Invocation = context.obj
     if schema:
-        from devbox.schema_export import schema_text
+        from devbox.reading.schema_export import schema_text
 
         typer.echo(schema_text(of.value), nl=False)
         return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Self
 
 from devbox.plan import Effect, Existing, Resource
+from devbox.resources.access import endpoint_of
 from devbox.resources.world import World
 
 
@@ -31,7 +32,11 @@ class ProvisioningResource(Resource):
     def create(self, world: World) -> None:
         from devbox.provision import provision
 
-        provision(world.environment, world)
+        endpoints = {
+            machine.name: endpoint_of(world.home, world.environment.name, machine.name, machine.ip)
+            for machine in world.environment.machines
+        }
+        provision(world.environment, endpoints, world.home, world.emit, strategy=world.strategy)
         for owned in world.provider.machines():
             digest = self.playbooks.get(owned.mark.machine)
             if digest and owned.mark.environment == world.environment.name:

@@ -12,9 +12,9 @@ from bad.table import PLAYBOOKS, Case, cases, good, said
 from jsonschema import Draft202012Validator
 
 from devbox.errors import BadInput, Exit
-from devbox.known import HostLimits
-from devbox.parsing import load_project
-from devbox.schema_export import FILES, schema_text
+from devbox.reading.known import HostLimits
+from devbox.reading.parsing import load_project
+from devbox.reading.schema_export import FILES, schema_text
 from devbox.units import Size
 
 SMALL = HostLimits(memory=Size.parse("8GiB"), cpus=2, low_ports_allowed=False)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from bad.table import HERE
 
-from devbox.box import Box, load_box, load_boxes, read_boxes
+from devbox.box import Box
 from devbox.errors import BadInput
 from devbox.paths import shipped
+from devbox.reading.boxes import load_box, load_boxes, read_boxes
 from devbox.units import Size
 
 SMALL = (HERE / "small.yml").read_text()

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from devbox.documents import Document, dotted, quoted, read
-from devbox.documents.nodes import FASTEST, compose
-from devbox.documents.scalars import resolve
 from devbox.errors import BadInput, Mistake
+from devbox.reading.documents import Document, dotted, quoted, read
+from devbox.reading.documents.nodes import FASTEST, compose
+from devbox.reading.documents.scalars import resolve
 
 # one temporary folder serves all examples of a property
 SHARED = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devbox.names import as_label, label, near, playbook, variable
+from devbox.reading.names import as_label, label, near, playbook, variable
 
 
 @pytest.mark.parametrize("name", ["api", "a", "glance-dev", "2nd", "a" * 63])

@@ -10,11 +10,11 @@ from bad.table import PLAYBOOKS, good
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devbox.box import load_boxes
 from devbox.environment import Environment, MachineSpec, Port
 from devbox.errors import BadInput, Exit, Refused
-from devbox.known import HostLimits
-from devbox.parsing import find_file, load_environment, load_project
+from devbox.reading.boxes import load_boxes
+from devbox.reading.known import HostLimits
+from devbox.reading.parsing import find_file, load_environment, load_project
 from devbox.units import Size
 
 LARGE = HostLimits(memory=Size.parse("64GiB"), cpus=8, low_ports_allowed=True)

@@ -12,8 +12,8 @@ from bad.table import good
 from jsonschema import Draft202012Validator
 
 from devbox.paths import shipped
-from devbox.schema_export import FILES, Kind, schema_text
-from devbox.starter import free_network, starter
+from devbox.reading.schema_export import FILES, Kind, schema_text
+from devbox.reading.starter import free_network, starter
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,11 +11,12 @@ from bad.table import HERE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devbox.box import Box, load_box
+from devbox.box import Box
 from devbox.errors import Refused
-from devbox.known import HostLimits
-from devbox.parsing import load_environment
-from devbox.starter import free_network, starter
+from devbox.reading.boxes import load_box
+from devbox.reading.known import HostLimits
+from devbox.reading.parsing import load_environment
+from devbox.reading.starter import free_network, starter
 from devbox.units import Size
 
 LIMITS = HostLimits(memory=Size.parse("8GiB"), cpus=2, low_ports_allowed=False)

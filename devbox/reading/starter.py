@@ -7,8 +7,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 from devbox.addresses import gateway, loopback
 from devbox.errors import Refused
-from devbox.names import label
 from devbox.paths import shipped
+from devbox.reading.names import label
 
 _FIRST, _LAST = 77, 126
 _WORLD = 8

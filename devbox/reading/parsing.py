@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devbox.box import Box, Boxes, read_boxes
+from devbox.box import Box
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import BadInput, Mistake, Refused
-from devbox.known import HostLimits, Known
+from devbox.reading.boxes import Boxes, read_boxes
+from devbox.reading.known import HostLimits, Known
 
 if TYPE_CHECKING:
-    from devbox.written import EnvironmentWritten
+    from devbox.reading.written import EnvironmentWritten
 
 NAME = "devbox.yml"
 
@@ -52,10 +53,10 @@ def load_project(
 
 def _load(file: Path, boxes: Boxes, playbooks: Collection[str], limits: HostLimits) -> Environment:
     # late: together they take longer to import than `devbox --help` may take
-    from devbox.contradictions import contradictions
-    from devbox.findings import examine, mistakes
-    from devbox.include import read_all
-    from devbox.written import EnvironmentWritten
+    from devbox.reading.contradictions import contradictions
+    from devbox.reading.findings import examine, mistakes
+    from devbox.reading.include import read_all
+    from devbox.reading.written import EnvironmentWritten
 
     found: list[Mistake] = list(boxes.mistakes)
     try:
@@ -79,7 +80,7 @@ def _bad(mistakes: list[Mistake]) -> BadInput:
 
 
 def _environment(file: Path, written: EnvironmentWritten) -> Environment:
-    from devbox.findings import given
+    from devbox.reading.findings import given
 
     network = given(written.network)
     machines = tuple(

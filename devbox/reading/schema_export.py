@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from devbox.box_written import BoxWritten
+from devbox.reading.box_written import BoxWritten
+from devbox.reading.written import EnvironmentWritten, MachineWritten, Written
 from devbox.units import Size
-from devbox.written import EnvironmentWritten, MachineWritten, Written
 
 Kind = Literal["environment", "box"]
 

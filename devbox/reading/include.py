@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from devbox.documents import Document, Where, quoted, read
 from devbox.errors import BadInput, Mistake
-from devbox.names import near
+from devbox.reading.documents import Document, Where, quoted, read
+from devbox.reading.names import near
 
 _SECTIONS = ("machines", "vars")
 _ALLOWED = (*_SECTIONS, "include")

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from devbox.documents import quoted
+from devbox.reading.documents import quoted
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1123, section 2.1
 BOX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devbox.documents.places import Place, Where, dotted, quoted
 from devbox.errors import BadInput, Mistake
+from devbox.reading.documents.places import Place, Where, dotted, quoted
 
 __all__ = ["Document", "Place", "Where", "dotted", "quoted", "read"]
 
@@ -34,9 +34,9 @@ def read(file: Path) -> Document:
     Mistakes that leave the rest readable (a key that is there twice, a tag) come back in the
     document; BadInput is raised where nothing could be read (no file, no text, no YAML).
     """
-    from devbox.documents.nodes import Mapping, Scalar, compose
-    from devbox.documents.text import text_of
-    from devbox.documents.values import Values
+    from devbox.reading.documents.nodes import Mapping, Scalar, compose
+    from devbox.reading.documents.text import text_of
+    from devbox.reading.documents.values import Values
 
     node, mistakes = compose(file, text_of(file))
     if node is None or (isinstance(node, Scalar) and node.plain and not node.text):

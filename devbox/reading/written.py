@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from devbox import names
-from devbox.fields import Address, Bytes, Cpus, Label, Mode, Network, Playbook, Ports
+from devbox.reading import names
+from devbox.reading.fields import Address, Bytes, Cpus, Label, Mode, Network, Playbook, Ports
 from devbox.units import Size
 
 

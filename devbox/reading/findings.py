@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from devbox.documents import Document, Where, quoted
 from devbox.errors import Mistake
-from devbox.fields import kind
-from devbox.names import near
-from devbox.written import Written
+from devbox.reading.documents import Document, Where, quoted
+from devbox.reading.fields import kind
+from devbox.reading.names import near
+from devbox.reading.written import Written
 
 Model = TypeVar("Model", bound=Written)
 Value = TypeVar("Value")

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from devbox import names
-from devbox.documents import Where, quoted
-from devbox.fields import Bytes, form, matching
+from devbox.reading import names
+from devbox.reading.documents import Where, quoted
+from devbox.reading.fields import Bytes, form, matching
+from devbox.reading.written import Written
 from devbox.units import Size
-from devbox.written import Written
 
 FAMILIES = ("debian",)
 ARCHITECTURES = ("amd64",)

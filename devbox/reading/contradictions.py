@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
-from devbox import addresses, names
-from devbox.documents import Where, quoted
-from devbox.known import HostLimits, Known
+from devbox import addresses
+from devbox.reading import names
+from devbox.reading.documents import Where, quoted
+from devbox.reading.known import HostLimits, Known
+from devbox.reading.written import EnvironmentWritten, MachineWritten
 from devbox.units import Size
-from devbox.written import EnvironmentWritten, MachineWritten
 
 Finding = tuple[Where, str]
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
-from devbox import names
-from devbox.documents import quoted
 from devbox.environment import Port
+from devbox.reading import names
+from devbox.reading.documents import quoted
 from devbox.units import Size
 
 LARGEST = Size.parse("16TiB")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from devbox.documents.nodes import DEEPEST, Mapping, Node, Scalar, Sequence
-from devbox.documents.places import Place, Where, dotted
-from devbox.documents.scalars import resolve
 from devbox.errors import BadInput, Mistake
+from devbox.reading.documents.nodes import DEEPEST, Mapping, Node, Scalar, Sequence
+from devbox.reading.documents.places import Place, Where, dotted
+from devbox.reading.documents.scalars import resolve
 
 MOST = 20_000
 

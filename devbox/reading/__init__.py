@@ -1,0 +1,1 @@
+"""Reading what the user wrote: files, then meaning, then frozen values."""
