@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -141,6 +143,43 @@ def test_an_open_provider_carries_on_when_the_daemon_was_killed(
     kill_daemon(private)
     calls[verb]()
     assert [owned.mark.domain for owned in bench.provider.machines()] == ([] if verb == "delete" else [name])
+
+
+def console_says(bench: Bench, name: str) -> bytes:
+    """What the console's program prints on a terminal until the machine is gone."""
+    argv = bench.provider.console_command(name)
+    ours, theirs = os.openpty()
+    with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as joined:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # the terminal's other end was closed
+            while piece := os.read(ours, 1024):
+                said += piece
+                if b"Escape character" in said:
+                    time.sleep(1)  # an error would follow at once
+                    bench.provider.kill(name)
+        joined.wait()
+    os.close(ours)
+    return said
+
+
+def test_the_console_can_be_joined(bench: Bench) -> None:
+    name = bench.made().mark.domain
+    bench.provider.start(name)
+    said = console_says(bench, name)
+    assert b"Connected to domain" in said
+    assert b"error:" not in said
+
+
+def test_a_console_that_died_with_its_daemon_is_not_joined(bench: Bench, private: PrivateDaemon) -> None:
+    name = bench.made().mark.domain
+    bench.provider.start(name)
+    kill_daemon(private)
+    with pytest.raises(DevboxError, match=f"console of the machine '{name}' was lost"):
+        bench.provider.console_command(name)
+    bench.provider.kill(name)
+    bench.provider.start(name)
+    assert name in bench.provider.console_command(name)
 
 
 def test_closing_leaves_a_daemon_with_machines_alone(bench: Bench, private: PrivateDaemon) -> None:

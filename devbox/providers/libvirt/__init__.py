@@ -120,7 +120,9 @@ class LibvirtProvider:
             return ""
 
     def console_command(self, name: str) -> list[str]:
-        self._power(name)
+        private = self._connection.private
+        if self._power(name) is Power.RUNNING and private and not private.sees_terminals_of(name):
+            raise failures.console_lost(name)
         return [process.which("virsh") or "virsh", "-c", self.uri, "console", "--force", name]
 
     def close(self) -> None:

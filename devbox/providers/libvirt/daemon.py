@@ -107,6 +107,21 @@ class PrivateDaemon:
             if link.is_symlink():
                 link.unlink()
 
+    def sees_terminals_of(self, name: str) -> bool:
+        """Whether the machine was started by this very daemon: each has terminals of its own.
+
+        The same number may be another machine's terminal by now, so the console must not be joined.
+        """
+        pid_file = self.files / "run" / "libvirt" / "qemu" / "run" / f"{name}.pid"
+        try:
+            spaces = {
+                Path(f"/proc/{pid}/ns/mnt").readlink()
+                for pid in (int(pid_file.read_text()), self._listener())
+            }
+        except (OSError, ValueError):
+            return False
+        return len(spaces) == 1
+
     def _listener(self) -> int | None:
         """The process that listens, as the kernel knows it; a pid file might be stale."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -186,8 +201,7 @@ def _namespace(files: Path, home: Path, kvm: bool) -> list[str | Path]:
     if bwrap is None:
         raise process.missing("bwrap")
     user = str(os.getuid() or 1000)
-    # Templates lie in shared memory. Terminals can't be shared with the host's /dev (a bound ptmx finds
-    # no devpts), so the console of a machine is lost with the daemon that started it; its log is not.
+    # Templates lie in shared memory. Terminals can't be shared: a bound /dev/ptmx finds no devpts.
     shared: list[str | Path] = ["--dev-bind-try", "/dev/shm", "/dev/shm"]  # noqa: S108 - the host's own
     if kvm:
         shared += ["--dev-bind", DEVICE, DEVICE]

@@ -37,6 +37,13 @@ def not_ours(name: str, home: Path | None) -> DevboxError:
     )
 
 
+def console_lost(name: str) -> DevboxError:
+    return DevboxError(
+        f"The console of the machine '{name}' was lost when the libvirt daemon that started it died.",
+        advice="Its log goes on ('devbox logs'); 'devbox stop' and 'devbox start' give it a new console.",
+    )
+
+
 def failed(doing: str, name: str, said: str) -> DevboxError:
     """An error for ``doing`` (a past participle: 'started'), with the hypervisor's words in full."""
     advice = next((advice for words, advice in _ADVICE.items() if words in said), "")
