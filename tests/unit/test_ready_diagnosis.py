@@ -128,7 +128,7 @@ def test_colours_and_line_ends_change_nothing(console: str, stage: Stage, words:
         (Answer.HOST_KEY, "", Stage.HOST_KEY, "another host key"),
         (
             Answer.KEY_REFUSED,
-            'Authentication failed.\n"System is booting up. Unprivileged users are not permitted to log in yet."',
+            "Authentication failed.\nUnprivileged users are not permitted to log in yet.",
             Stage.BOOTING,
             "lets only root log in",
         ),
