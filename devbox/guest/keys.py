@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from devbox.errors import DevboxError
 from devbox.paths import private_folder
 
@@ -44,6 +42,8 @@ def generate(comment: str) -> KeyPair:
 
 def ensure(path: Path, comment: str) -> KeyPair:
     """The key pair kept at ``path``, made at the first call; two callers at once get the same one."""
+    from filelock import FileLock
+
     private_folder(path.parent)
     with FileLock(path.with_name(f".{path.name}.lock"), mode=0o600):
         if path.exists():

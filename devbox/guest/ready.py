@@ -62,6 +62,8 @@ def wait_ready(endpoint: Endpoint, probe: Probe, timeout: float, progress: Calla
     ``progress`` is told whenever what we wait for changes. Raises NotReady after ``timeout``
     seconds, or earlier when waiting on can't help.
     """
+    import paramiko  # noqa: F401 - takes half a second: now, while the machine boots, not when it has answered
+
     watch = _Watch(endpoint.alias, probe, timeout, progress)
     with Knocking(endpoint) as knocking:
         while True:
