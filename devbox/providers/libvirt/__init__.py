@@ -81,11 +81,18 @@ class LibvirtProvider:
         self.kill(name)
 
     def kill(self, name: str) -> None:
+        import libvirt
+
         def work(found: Any) -> None:
             if found.isActive():
                 found.destroy()
 
-        self._act("stopped", name, work)
+        try:
+            self._with(name, work)
+        except libvirt.libvirtError as error:
+            # It may have ended by itself, or a daemon that just found it again noticed its end first.
+            if self._power(name) in {Power.RUNNING, Power.PAUSED}:
+                raise failures.failed("stopped", name, str(error)) from error
 
     def delete(self, name: str) -> None:
         definition = self._definition(name)
