@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from devbox.host import lowest_port
 from devbox.providers.libvirt import failures
 
 NAME = "api.try.devbox"
@@ -55,7 +56,7 @@ def test_a_port_without_a_known_holder_is_named() -> None:
 
 
 def test_a_port_below_all_that_we_may_have_is_not_called_taken() -> None:
-    if failures.lowest_port() < 1:
+    if lowest_port() < 1:
         pytest.skip("this host lets everybody have every port")
     error = failures.port_refused(NAME, IPv4Address("127.77.0.10"), 0, taken_by="")
     assert "privileged" in error.message
