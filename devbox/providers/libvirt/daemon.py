@@ -192,7 +192,19 @@ def private_daemon(home: Home) -> PrivateDaemon | None:
         return None
     usable = os.access(DEVICE, os.R_OK | os.W_OK)
     useless = usable and accelerator(home).kind is not Kind.KVM
-    return PrivateDaemon(home) if useless or not _SYSTEMD.is_dir() else None
+    if not (useless or not _SYSTEMD.is_dir()):
+        return None
+    private = PrivateDaemon(home)
+    # Without user namespaces the session's own daemon works too, only slower.
+    return private if private.answers() or _may_unshare() else None
+
+
+def _may_unshare() -> bool:
+    try:
+        process.run(["bwrap", "--unshare-user", "--ro-bind", "/", "/", "true"], timeout=10)
+    except DevboxError:
+        return False
+    return True
 
 
 def _namespace(files: Path, home: Path, kvm: bool) -> list[str | Path]:
