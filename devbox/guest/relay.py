@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import paramiko
 
 _CHUNK = 1 << 16
-_GRACE = 1.0  # seconds that a command has to end after Ctrl-C
+_GRACE = 0.7  # seconds that a command has to end after Ctrl-C
 
 
 def relay(
@@ -103,7 +103,7 @@ def _feeding(channel: paramiko.Channel, stdin: BinaryIO | None) -> Iterator[None
         yield
     finally:
         os.write(stopping, b".")
-        feeder.join(_GRACE)
+        feeder.join(0.3)
         os.close(stopping)
         if not feeder.is_alive():
             os.close(stop)
