@@ -1,6 +1,5 @@
 """A toy SSH server inside the test process: commands are Python functions, files a folder's."""
 
-# ruff: noqa: ARG001, ARG002 - the signatures are paramiko's
 from __future__ import annotations
 
 import os

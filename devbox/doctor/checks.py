@@ -62,7 +62,9 @@ def accelerator(facts: HostFacts) -> Finding:
         return ok("accelerator", found.why)
     slow = f"{found.why} Machines work, but several times slower."
     if facts.kvm_device and not facts.kvm_usable:
-        return warning("accelerator", slow, f"{_sudo(facts)}usermod --append --groups kvm {facts.user} && newgrp kvm")
+        return warning(
+            "accelerator", slow, f"{_sudo(facts)}usermod --append --groups kvm {facts.user} && newgrp kvm"
+        )
     return warning("accelerator", slow)
 
 
