@@ -134,6 +134,9 @@ def examine_host() -> list[Finding]:
     from devbox import doctor, host
 
     home = Home.default()
-    provider = open_provider(home)
-    facts = doctor.gather(home, accelerator=lambda: host.accelerator(home), reach_libvirt=provider.machines)
+    facts = doctor.gather(
+        home,
+        accelerator=lambda: host.accelerator(home),
+        reach_libvirt=lambda: open_provider(home).machines(),
+    )
     return doctor.examine(facts)

@@ -70,6 +70,9 @@ def _identity(machine: MachineResource, world: World) -> Identity:
     user_key = keys.ensure(world.home.key, "devbox")
     way_out = addresses.uplink(machine.cidr)
     domain = f"{world.environment.name}.devbox"
+    authorities = trust.authorities(os.environ)
+    for sentence in authorities.rejected:
+        world.emit(Event(Kind.NOTE, machine.address, sentence))
     return Identity(
         name=machine.name,
         domain=domain,
@@ -87,7 +90,7 @@ def _identity(machine: MachineResource, world: World) -> Identity:
         proxies=trust.proxies(
             os.environ, gateway=way_out[2], network=machine.cidr, names=[f".{domain}", *machine.peers]
         ),
-        authorities=trust.authorities(os.environ).pem,
+        authorities=authorities.pem,
     )
 
 
