@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Mapping
@@ -112,9 +111,7 @@ def _offers() -> dict[str, Any]:
     """
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.is_file() else process.which("uv")
-    if found is None:
-        return {}
-    return {"devbox_uv": found, "devbox_architecture": platform.machine()}
+    return {"devbox_uv": found} if found else {}
 
 
 def _new_log(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 MITOGEN = "mitogen_linear"
 PLAIN = "linear"
 _CALLBACKS = Path(__file__).resolve().parent / "callback"
+_NOTHING = Path(__file__).resolve().with_name("ansible.cfg")
 _KEPT = "ANSIBLE_VAULT_"  # how vaults are opened is the user's to say
 
 
@@ -32,7 +33,7 @@ def ansible_environment(
     """
     config = project / "ansible.cfg"
     chosen = {
-        "ANSIBLE_CONFIG": str(config) if config.is_file() else "/dev/null",
+        "ANSIBLE_CONFIG": str(config) if config.is_file() else str(_NOTHING),
         "ANSIBLE_HOME": str(state),
         "ANSIBLE_LOCAL_TEMP": str(state / "tmp"),
         "ANSIBLE_ROLES_PATH": ":".join(str(folder) for folder in role_folders),
