@@ -20,7 +20,7 @@ _PYTHON = {
     "libvirt.py": {"create", "defineXML", "destroy", "setMetadata", "shutdown", "undefineFlags"},
     "process.py": {"run", "stream"},
 }
-_C = {"rename", "replace", "rmdir"}
+_C = {"rename", "replace"}
 
 
 class Killer:

@@ -13,7 +13,7 @@ from pathlib import Path
 from devbox.paths import Home
 
 # They end by themselves after a while without clients; everything else must be gone at once.
-_DAEMONS = frozenset({"libvirtd", "virtlogd", "virtlockd", "bwrap", "virtqemud"})
+_DAEMONS = frozenset({"devbox-reaper", "libvirtd", "virtlogd", "virtlockd", "bwrap", "virtqemud"})
 _PATIENCE = 10.0
 
 
