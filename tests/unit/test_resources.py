@@ -1,81 +1,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from world import API, KEY, made, make_world, wanted
 
-from devbox.environment import Environment, MachineSpec, Port
-from devbox.events import silent
+from devbox.environment import Port
 from devbox.paths import Home
 from devbox.plan import Action, Effect, Existing, decide
-from devbox.providers import Forward, Mark, Segment, Shape
-from devbox.providers.fake import FakeProvider
-from devbox.provision import Playbooks
+from devbox.providers import Forward
 from devbox.resources import MachineResource, ProvisioningResource
 from devbox.resources.world import World
 from devbox.session import desired
 from devbox.units import Size
 
-CIDR = IPv4Network("10.77.0.0/24")
-API = MachineSpec(
-    "api", "debian-12", IPv4Address("10.77.0.10"), 2, Size(2**30), Size(2**34), ports=(Port(8080, 80),)
-)
-KEY = "c0" * 32
-
 
 @pytest.fixture
 def world(home: Home, tmp_path: Path) -> World:
-    (home.images / KEY).mkdir(parents=True)
-    return World(
-        home=home,
-        environment=Environment("shop", tmp_path / "devbox.yml", CIDR, (API,)),
-        boxes={},
-        images={"debian-12": KEY},
-        provider=FakeProvider(),
-        playbooks=Playbooks(tmp_path),
-        emit=silent,
-    )
-
-
-def wanted(world: World, spec: MachineSpec = API) -> MachineResource:
-    return MachineResource.wanted(spec, KEY, world.environment.cidr, {spec.name: spec.ip})
-
-
-def made(world: World, spec: MachineSpec = API, **mark: Any) -> Mark:
-    """Give the fake provider a machine as `up` would have left it."""
-    resource = wanted(world, spec)
-    base = world.home.root / "base"
-    base.touch()
-    paths = world.paths.machine(spec.name)
-    paths.root.mkdir(parents=True, exist_ok=True)
-    paths.disk.touch()
-    given = {"made": True, **mark}
-    shape = Shape(
-        mark=Mark("shop", spec.name, str(world.environment.file), resource.spec(), **given),
-        cpus=spec.cpus,
-        memory=spec.memory,
-        disk=paths.disk,
-        disk_size=spec.disk,
-        base=base,
-        kernel=base,
-        initrd=base,
-        cmdline="",
-        cpu_model="Nehalem",
-        identity=paths.identity,
-        console=paths.console,
-        ip=spec.ip,
-        uplink_mac="52:54:00:00:00:01",
-        segment_mac="52:54:00:00:00:02",
-        uplink=IPv4Network("10.0.2.0/24"),
-        segment=Segment(CIDR, IPv4Address("239.255.0.1"), 20000),
-        forwards=resource.forwards,
-    )
-    world.provider.create(shape)
-    world.provider.start(shape.mark.domain)
-    return shape.mark
+    return make_world(home, tmp_path)
 
 
 def plan_of(world: World) -> Any:
