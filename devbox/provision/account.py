@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,11 @@ def failure_error(account: Account, status: int, log: Path) -> DevboxError:
     else:
         message = f"The task '{first.task}' failed on '{first.host}'."
     return DevboxError(message, details="\n\n".join(_told(failure) for failure in fatal), advice=again)
+
+
+def counted_event(host: str, counts: HostStats) -> Event:
+    text = f"{counts.ok} tasks, {counts.changed} of them changed something"
+    return Event(Kind.PROGRESS, f"machine.{host}", text, data={"counts": asdict(counts)})
 
 
 def failed_event(failure: Failure) -> Event:

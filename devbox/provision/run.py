@@ -17,7 +17,7 @@ from devbox.events import Emit, Event, Kind
 from devbox.guest.ssh import Endpoint
 from devbox.paths import EnvironmentPaths, Home, private_folder
 from devbox.provision import supervise
-from devbox.provision.account import Account, HostStats, failed_event, failure_error
+from devbox.provision.account import Account, HostStats, counted_event, failed_event, failure_error
 from devbox.provision.inventory import inventory, playbook_order, site
 from devbox.provision.playbooks import Playbooks
 from devbox.provision.settings import MITOGEN, PLAIN, ansible_environment, foreign, mitogen_strategies
@@ -71,6 +71,8 @@ class AnsibleRun:
             for failure in account.fatal():
                 self.emit(failed_event(failure))
             raise failure_error(account, status, log)
+        for host, counts in account.stats.items():
+            self.emit(counted_event(host, counts))
         return account.stats
 
     def _once(self, strategy: str) -> tuple[Account, int, Path]:

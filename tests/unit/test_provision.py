@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devbox.events import Kind
-from devbox.provision.account import Account, HostStats, failed_event, failure_error, tail
+from devbox.provision.account import Account, HostStats, counted_event, failed_event, failure_error, tail
 from devbox.provision.settings import MITOGEN, ansible_environment, foreign
 
 PLACE = "/p/playbooks/a.yml:7"
@@ -152,6 +152,12 @@ def test_the_event_of_a_failure_is_one_line() -> None:
     (failure,) = account.fatal()
     event = failed_event(failure)
     assert (event.kind, event.text) == (Kind.FAILED, "Install: first")
+
+
+def test_the_counts_are_told_for_people_and_machines() -> None:
+    event = counted_event("api", HostStats(ok=3, changed=1))
+    assert (event.subject, event.text) == ("machine.api", "3 tasks, 1 of them changed something")
+    assert event.data["counts"] == {"ok": 3, "changed": 1, "failed": 0, "unreachable": 0, "skipped": 0}
 
 
 def test_tail_skips_empty_lines() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,8 @@ def test_a_second_run_changes_nothing(prepare: Prepare, tmp_path: Path, events: 
     assert run.to_the_end() == {"api": HostStats(ok=1)}
     shown = [(event.subject, event.text, event.data.get("result")) for event in events]
     assert shown[:2] == [("machine.api", "Put it there", None), ("machine.api", "Put it there", "changed")]
-    assert shown[-1] == ("machine.api", "Put it there", "ok")
+    assert shown[-2] == ("machine.api", "Put it there", "ok")
+    assert events[-1].data["counts"] == asdict(HostStats(ok=1))
     assert [log.stat().st_mode & 0o777 for log in logs(run)] == [0o600, 0o600]
 
 

@@ -1,0 +1,124 @@
+"""Glance and Keystone from source in real machines, as their users meet them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Program
+
+from devbox.paths import Home
+
+pytestmark = pytest.mark.vm
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+LONG = 3600.0
+
+
+def example(name: str, network: str, home: Home, folder: Path) -> Iterator[Path]:
+    """The example in a network of the tests' own, up until the module's tests are done."""
+    cli = Program(home)
+    project = folder / name
+    shutil.copytree(EXAMPLES / name, project)
+    file = project / "devbox.yml"
+    text = re.sub(r"\b10\.7[78]\.0\.", network, file.read_text())
+    file.write_text(text.replace(f"name: {name}", f"name: try-{name}"))
+    cli.good("-C", project, "up", timeout=LONG)
+    yield project
+    cli.good("-C", project, "destroy", "--yes")
+
+
+@pytest.fixture(scope="module")
+def glance(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from example("glance-dev", "10.93.0.", shared_home, tmp_path_factory.mktemp("glance"))
+
+
+@pytest.fixture(scope="module")
+def keystone(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield from example("keystone-dev", "10.94.0.", shared_home, tmp_path_factory.mktemp("keystone"))
+
+
+def answer(
+    url: str, data: bytes | None = None, *, method: str = "GET", kind: str = "application/json"
+) -> tuple[int, bytes]:
+    request = urllib.request.Request(url, data, {"Content-Type": kind}, method=method)  # noqa: S310 - loopback only
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=300) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def changes(project: Path, cli: Program) -> dict[str, int]:
+    """How many tasks changed something when everything is run again, by machine."""
+    lines = cli.good("-C", project, "provision", "--json", timeout=LONG).splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    return {event["subject"]: event["counts"]["changed"] for event in told if "counts" in event}
+
+
+class TestGlance:
+    URL = "http://127.93.0.10:9292"
+
+    def test_answers_with_its_versions(self, glance: Path) -> None:
+        status, body = answer(f"{self.URL}/")
+        assert status == 300
+        assert "v2.0" in [version["id"] for version in json.loads(body)["versions"]]
+
+    def test_an_image_comes_back_byte_for_byte(self, glance: Path) -> None:
+        wish = {"name": "mine", "disk_format": "raw", "container_format": "bare"}
+        status, body = answer(f"{self.URL}/v2/images", json.dumps(wish).encode(), method="POST")
+        assert status == 201
+        file = f"{self.URL}/v2/images/{json.loads(body)['id']}/file"
+        image = os.urandom(3_000_001)
+        assert answer(file, image, method="PUT", kind="application/octet-stream")[0] == 204
+        status, returned = answer(file)
+        assert (status, hashlib.sha256(returned).digest()) == (200, hashlib.sha256(image).digest())
+
+    def test_its_own_unit_tests_pass(self, glance: Path, cli: Program) -> None:
+        command = "cd /opt/source/glance && OS_TEST_DBAPI_ADMIN_CONNECTION=sqlite:////tmp/test.sqlite "
+        command += "stestr run --serial glance.tests.unit.test_versions"
+        said = cli.good("-C", glance, "exec", "api", "--", "sh", "-c", command, timeout=LONG)
+        passed, failed = (int(found) for found in re.findall(r"(?:Passed|Failed): (\d+)", said))
+        assert passed >= 80
+        assert failed == 0
+
+    def test_a_second_run_changes_nothing(self, glance: Path, cli: Program) -> None:
+        assert changes(glance, cli) == {"machine.api": 0}
+
+
+class TestKeystone:
+    URL = "http://127.94.0.10:5000/v3/auth/tokens"
+    OPENRC = "/etc/keystone/admin.openrc"
+
+    def test_issues_a_token_to_the_administrator_alone(self, keystone: Path, cli: Program) -> None:
+        openrc = cli.good("-C", keystone, "exec", "id", "--", "cat", self.OPENRC)
+        found = re.search(r"OS_PASSWORD=(\S+)", openrc)
+        assert found is not None
+        assert self.ask(found[1]) == 201
+        assert self.ask("guessed") == 401
+
+    def test_the_password_is_its_owners_alone_and_not_in_the_log(self, keystone: Path, cli: Program) -> None:
+        mode = cli.good("-C", keystone, "exec", "id", "--", "stat", "--format=%a %U", self.OPENRC)
+        assert mode.split() == ["600", "devbox"]
+        openrc = cli.good("-C", keystone, "exec", "id", "--", "cat", self.OPENRC)
+        found = re.search(r"OS_PASSWORD=(\S+)", openrc)
+        assert found is not None
+        assert found[1] not in cli.good("-C", keystone, "logs")
+
+    def test_a_second_run_changes_nothing(self, keystone: Path, cli: Program) -> None:
+        assert changes(keystone, cli) == {"machine.id": 0}
+
+    def ask(self, password: str) -> int:
+        user = {"name": "admin", "domain": {"id": "default"}, "password": password}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        body = json.dumps({"auth": {"identity": identity}}).encode()
+        return answer(self.URL, body, method="POST")[0]
