@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-# What the initial ram disk loads itself: the disk, the identity's way in, the network.
-MODULES = ("virtio_pci", "virtio_blk", "qemu_fw_cfg", "virtio_net")
+# What the initial ram disk loads itself: the disk, the identity's way in, the network, the power button.
+MODULES = ("virtio_pci", "virtio_blk", "qemu_fw_cfg", "virtio_net", "button", "evdev")
 APPLETS = (
     *("cat", "cp", "grep", "insmod", "ip", "mount", "poweroff", "sed", "sh", "sleep"),
     *("switch_root", "tar", "umount", "usleep"),

@@ -19,9 +19,16 @@ from devbox.build.sources import ARCHIVE_KEYRING, Source, host_sources, keyrings
 from devbox.paths import shipped
 
 VERSION = 1  # to be raised when the code of this package changes what it makes
-# The console stays quiet but for what went wrong; cloud-init is for other hosts. The self-tests of the
-# ciphers and the detours around faults of real CPUs cost an emulated one seconds and protect nobody here.
-CMDLINE = f"root={ROOT_DEVICE} rw console=ttyS0 quiet cloud-init=disabled mitigations=off cryptomgr.notests=1"
+CMDLINE = " ".join(
+    (
+        f"root={ROOT_DEVICE} rw",
+        "console=ttyS0 quiet",  # quiet but for what goes wrong
+        "cloud-init=disabled",  # that is for other hosts
+        # Self-tests of ciphers, a random place in memory, and detours around faults of real CPUs: each
+        # costs an emulated machine time, and what they protect is thrown away soon.
+        "cryptomgr.notests=1 nokaslr mitigations=off",
+    )
+)
 _TOOLS = ("mmdebstrap", "grub-mkimage", "mke2fs")
 
 

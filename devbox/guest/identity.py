@@ -75,7 +75,7 @@ def _entries(identity: Identity) -> Iterator[_Entry]:
     yield _Entry("etc/environment", "".join(f'{name}="{value}"\n' for name, value in variables.items()))
     quoted = " ".join(f'"{name}={value}"' for name, value in variables.items()).replace("%", "%%")
     yield _Entry("etc/systemd/system.conf.d/devbox.conf", f"[Manager]\nDefaultEnvironment={quoted}\n")
-    yield _Entry("etc/apt/apt.conf.d/90devbox-proxy", _apt_proxies(identity.proxies))
+    yield _Entry("etc/apt/apt.conf.d/91devbox-proxy", _apt_proxies(identity.proxies))
     yield _Entry("etc/pip.conf", f"[global]\ncert = {_BUNDLE}\n" if identity.authorities else "")
     for number, authority in enumerate(identity.authorities):
         yield _Entry(f"usr/local/share/ca-certificates/devbox-{number}.crt", _line(authority))
