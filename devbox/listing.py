@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from devbox.doctor.findings import Finding
 from devbox.paths import Home, shipped
 from devbox.providers import Owned, Power
 from devbox.providers.choose import open_provider
-from devbox.provision import Playbooks
+from devbox.provision.playbooks import Playbooks
 from devbox.reading.boxes import load_boxes
 from devbox.resources import MachineResource
 from devbox.session import Session, desired
 from devbox.store import Store, age_days, disk_usage
+
+if TYPE_CHECKING:
+    from devbox.doctor import Finding
 
 Row = dict[str, Any]
 

@@ -7,24 +7,25 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devbox import locks
 from devbox.apply import apply, read_timings, write_timing
 from devbox.environment import Environment
 from devbox.errors import DevboxError, Refused
 from devbox.events import Emit, Event, Kind, silent
-from devbox.guest.ssh import Session as Connection
-from devbox.guest.ssh import connect
 from devbox.paths import Home, shipped
 from devbox.plan import Action, Change, Plan, Resource, decide
 from devbox.plan.decide import differences_between
 from devbox.providers import Owned, Power, domain_name
 from devbox.providers.choose import open_provider
-from devbox.provision import Playbooks
+from devbox.provision.playbooks import Playbooks
 from devbox.reading.parsing import find_file, load_project
 from devbox.resources import TYPES, ImageResource, MachineResource, ProvisioningResource
-from devbox.resources.access import endpoint_of, write_private
 from devbox.resources.world import World
+
+if TYPE_CHECKING:
+    from devbox.guest.ssh import Session as Connection
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,9 @@ class Session:
     @contextmanager
     def connected(self, machine: str) -> Iterator[Connection]:
         """A pinned SSH session; when it can't be had, the error says what state the machine is in."""
+        from devbox.guest.ssh import connect
+        from devbox.resources.access import endpoint_of
+
         name = self.machine_named(machine)
         spec = self.environment.machine(name)
         host_key = self.world.paths.machine(name).host_key
@@ -226,4 +230,6 @@ def _with_images(world: World) -> World:
 
 def _claim(world: World) -> None:
     """Write down whose environment this is, before anything of it exists."""
+    from devbox.resources.access import write_private
+
     write_private(world.paths.origin, json.dumps({"file": str(world.environment.file)}))

@@ -12,7 +12,7 @@ from devbox.events import silent
 from devbox.paths import Home
 from devbox.providers import Mark, Segment, Shape
 from devbox.providers.fake import FakeProvider
-from devbox.provision import Playbooks
+from devbox.provision.playbooks import Playbooks
 from devbox.resources import MachineResource
 from devbox.resources.world import World
 from devbox.units import Size

@@ -30,16 +30,6 @@ def status(
     if as_json:
         show_json(rows)
         return
-    headings = ("MACHINE", "STATE", "ADDRESS", "PLAYBOOKS", "SSH", "REACHED AT")
-    shown = (
-        (
-            row["name"],
-            row["state"],
-            row["ip"],
-            row["playbooks"],
-            f"ssh {row['name']}",
-            " ".join(row["urls"]),
-        )
-        for row in rows
-    )
+    headings = ("MACHINE", "STATE", "ADDRESS", "PLAYBOOKS", "REACHED AT")
+    shown = ((row["name"], row["state"], row["ip"], row["playbooks"], " ".join(row["urls"])) for row in rows)
     show_table(out(), headings, shown)

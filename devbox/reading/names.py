@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import keyword
 import re
 import unicodedata
@@ -62,6 +61,8 @@ def variable(name: str) -> str:
 def near(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` or, where nothing is near, what there is; for the end of a sentence."""
     names = sorted(known)
+    import difflib  # late: only mistakes need it
+
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     if close:
         return f"; did you mean '{close[0]}'?"

@@ -12,7 +12,6 @@ from devbox import addresses
 from devbox.environment import MachineSpec
 from devbox.plan import Effect, Existing, Resource
 from devbox.providers import Forward, Mark, Owned, Power, domain_name
-from devbox.resources import making
 from devbox.resources.world import World
 from devbox.units import Size
 
@@ -85,7 +84,11 @@ class MachineResource(Resource):
                 return Existing(resource, tainted=f"its {what} is gone ({path})")
         return Existing(resource)
 
+    # Making needs far more modules than looking, and 'devbox status' only looks: hence the late imports.
+
     def create(self, world: World) -> None:
+        from devbox.resources import making
+
         mark = self._mark(world)
         world.provider.create(making.shape(self, mark, world))
         making.give_identity(self, world)
@@ -93,6 +96,8 @@ class MachineResource(Resource):
         world.provider.remark(mark.but(made=True))
 
     def update(self, world: World, before: Self, effect: Effect) -> None:
+        from devbox.resources import making
+
         name = domain_name(world.environment.name, self.name)
         mark = next(owned.mark for owned in world.provider.machines() if owned.mark.domain == name)
         making.give_identity(self, world)
@@ -107,6 +112,8 @@ class MachineResource(Resource):
         world.provider.remark(mark.but(spec=self.spec()))
 
     def delete(self, world: World) -> None:
+        from devbox.resources import making
+
         world.provider.delete(domain_name(world.environment.name, self.name))
         making.remove_files(world.paths.machine(self.name))
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Self
 
 from devbox.plan import Effect, Existing, Resource
-from devbox.resources.access import endpoint_of
 from devbox.resources.world import World
 
 
@@ -30,7 +29,8 @@ class ProvisioningResource(Resource):
         return [Existing(cls(name=world.environment.name, playbooks=applied))] if applied else []
 
     def create(self, world: World) -> None:
-        from devbox.provision import provision
+        from devbox.provision.run import provision
+        from devbox.resources.access import endpoint_of
 
         endpoints = {
             machine.name: endpoint_of(world.home, world.environment.name, machine.name, machine.ip)

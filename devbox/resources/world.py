@@ -10,7 +10,7 @@ from devbox.environment import Environment
 from devbox.events import Emit
 from devbox.paths import EnvironmentPaths, Home
 from devbox.providers import Provider
-from devbox.provision import Playbooks
+from devbox.provision.playbooks import Playbooks
 
 
 @dataclass(frozen=True)

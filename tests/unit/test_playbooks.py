@@ -12,8 +12,8 @@ import pytest
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import Refused
 from devbox.paths import shipped
-from devbox.provision import Playbooks
 from devbox.provision.brought import Brought, brought_by
+from devbox.provision.playbooks import Playbooks
 from devbox.units import Size
 
 Write = Callable[[str, str], Path]
