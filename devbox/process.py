@@ -45,7 +45,7 @@ def run(
     try:
         done = subprocess.run(
             words,
-            env={**os.environ, **env} if env else None,
+            env=_environment(env),
             cwd=cwd,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
@@ -71,9 +71,17 @@ def have(program: str) -> bool:
 
 
 def which(program: str) -> str | None:
-    """The program's path; looks into the sbin folders too, which Debian keeps off users' PATH."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-    return shutil.which(program, path=path)
+    """The program's path, looked up as ``run`` does."""
+    return shutil.which(program, path=_path())
+
+
+def _path() -> str:
+    """Debian keeps the sbin folders off ordinary users' PATH, with programs that need no root: mke2fs, sfdisk."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, "PATH": _path(), **(more or {})}
 
 
 def missing(program: str) -> DevboxError:
@@ -100,7 +108,7 @@ def stream(
     try:
         child = subprocess.Popen(
             tethered(words),
-            env={**os.environ, **env} if env else None,
+            env=_environment(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
