@@ -76,7 +76,7 @@ def which(program: str) -> str | None:
 
 
 def _path() -> str:
-    """Debian keeps the sbin folders off ordinary users' PATH, with programs that need no root: mke2fs, sfdisk."""
+    """Debian keeps the sbin folders, where mke2fs and sfdisk lie, off ordinary users' PATH."""
     return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
