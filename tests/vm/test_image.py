@@ -92,9 +92,9 @@ class Machine:
     def press_power(self) -> None:
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.connect(str(self.monitor))
-            monitor.recv(4096)
+            prompted(monitor)
             monitor.sendall(b"system_powerdown\n")
-            monitor.recv(4096)
+            prompted(monitor)  # hanging up before would lose the command
 
     def tail(self) -> str:
         return self.console.read_text(errors="replace")[-4000:]
@@ -119,6 +119,13 @@ def booted(image: Image, folder: Path, keys: Keys, options: list[str]) -> Iterat
             yield Machine(process, console, monitor, port, keys)
         finally:
             process.kill()
+
+
+def prompted(monitor: socket.socket) -> None:
+    """Read up to the monitor's next prompt."""
+    heard = b""
+    while not heard.endswith(b"(qemu) "):
+        heard += monitor.recv(4096) or pytest.fail("QEMU hung up its monitor")
 
 
 def free_port() -> int:
