@@ -74,6 +74,14 @@ class EnvironmentPaths:
         return self.root / "site.yml"
 
     @property
+    def provisioned(self) -> Path:
+        return self.root / "provisioned.json"
+
+    @property
+    def ansible(self) -> Path:
+        return self.root / "ansible"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

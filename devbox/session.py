@@ -22,6 +22,7 @@ from devbox.providers.choose import open_provider
 from devbox.provision.playbooks import Playbooks
 from devbox.reading.parsing import find_file, load_project
 from devbox.resources import TYPES, ImageResource, MachineResource, ProvisioningResource
+from devbox.resources.provisioning import what_changed
 from devbox.resources.world import World
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Session:
         check(self.world)
         world = _with_images(self.world)
         existing = [entry for kind in TYPES for entry in kind.read(world)]
-        return decide(desired(world), existing, remake=remake, timings=read_timings(world.home.timings))
+        plan = decide(desired(world), existing, remake=remake, timings=read_timings(world.home.timings))
+        return _explained(plan, world)
 
     def apply(self, plan: Plan, *, strategy: str = "") -> None:
         world = replace(_with_images(self.world), strategy=strategy)
@@ -226,6 +228,17 @@ def _with_images(world: World) -> World:
 
     boxes = sorted({machine.box for machine in world.environment.machines})
     return replace(world, images={box: image_key(world.boxes[box], world.home) for box in boxes})
+
+
+def _explained(plan: Plan, world: World) -> Plan:
+    """The same plan, where changed playbooks are told by the files and variables that differ."""
+    changes = [
+        replace(change, reason=what_changed(world))
+        if change.resource.kind == ProvisioningResource.kind and change.differences and not change.reason
+        else change
+        for change in plan.changes
+    ]
+    return replace(plan, changes=tuple(changes))
 
 
 def _claim(world: World) -> None:

@@ -86,7 +86,7 @@ class AnsibleRun:
 
         settings = ansible_environment(
             project=self.project,
-            state=private_folder(self.paths.root / "ansible"),
+            state=private_folder(self.paths.ansible),
             role_folders=self.playbooks.role_folders,
             strategy=strategy,
         )

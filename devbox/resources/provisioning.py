@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Self
 
 from devbox.plan import Effect, Existing, Resource
 from devbox.resources.world import World
+
+_SHOWN = 3
 
 
 class ProvisioningResource(Resource):
@@ -30,13 +33,15 @@ class ProvisioningResource(Resource):
 
     def create(self, world: World) -> None:
         from devbox.provision.run import provision
-        from devbox.resources.access import endpoint_of
+        from devbox.resources.access import endpoint_of, write_private
 
         endpoints = {
             machine.name: endpoint_of(world.home, world.environment.name, machine.name, machine.ip)
             for machine in world.environment.machines
         }
         provision(world.environment, endpoints, world.home, world.emit, strategy=world.strategy)
+        # Only for telling later what changed; the marks are what counts.
+        write_private(world.paths.provisioned, world.playbooks.brought_json(world.environment))
         for owned in world.provider.machines():
             digest = self.playbooks.get(owned.mark.machine)
             if digest and owned.mark.environment == world.environment.name:
@@ -47,3 +52,18 @@ class ProvisioningResource(Resource):
 
     def delete(self, world: World) -> None:
         """What playbooks did stays in the machine until it is reset."""
+
+
+def what_changed(world: World) -> str:
+    """Which files and variables differ from those of the last run; empty where that is not known."""
+    try:
+        before = json.loads(world.paths.provisioned.read_text())
+    except (OSError, ValueError):
+        return ""
+    reasons: list[str] = []
+    for machine in world.environment.machines:
+        if isinstance(known := before.get(machine.name), dict):
+            reasons += world.playbooks.brought(machine, world.environment.vars).reasons(known)
+    shown = list(dict.fromkeys(reasons))
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more

@@ -13,6 +13,7 @@ from devbox.paths import Home
 from devbox.plan import Action, Effect, Existing, decide
 from devbox.providers import Forward
 from devbox.resources import MachineResource, ProvisioningResource
+from devbox.resources.provisioning import what_changed
 from devbox.resources.world import World
 from devbox.session import desired
 from devbox.units import Size
@@ -127,3 +128,17 @@ def test_changed_playbooks_run_again_and_the_same_ones_do_not(world: World, tmp_
     playbook.write_text("- hosts: site\n  tasks: [{ping: }]\n")
     (change,) = plan_of(provisioned).changes
     assert (change.address, change.effect) == ("provisioning.shop", Effect.REPROVISION)
+
+
+def test_what_changed_in_the_playbooks_is_told_by_name(world: World, tmp_path: Path) -> None:
+    playbook = tmp_path / "playbooks" / "site.yml"
+    playbook.parent.mkdir()
+    playbook.write_text("- hosts: site\n  tasks: []\n")
+    spec = replace(API, provision=("site",))
+    provisioned = replace(world, environment=replace(world.environment, machines=(spec,)))
+    assert what_changed(provisioned) == ""
+    provisioned.paths.root.mkdir(parents=True)
+    provisioned.paths.provisioned.write_text(provisioned.playbooks.brought_json(provisioned.environment))
+    assert what_changed(provisioned) == ""
+    playbook.write_text("- hosts: site\n  tasks: [{ping: }]\n")
+    assert "site.yml differs" in what_changed(provisioned)
