@@ -290,7 +290,7 @@ def test_uefi(image: Image, keys: Keys, tmp_path: Path) -> None:
     flash = ["-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}"]
     flash += ["-drive", f"if=pflash,format=raw,file={variables}"]
     with booted(image, tmp_path, keys, flash) as machine:
-        machine.wait_console("Welcome to ")
+        machine.wait_console("Reached target")
         assert "efi: EFI v" in machine.console.read_text(errors="replace")
 
 
