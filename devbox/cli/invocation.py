@@ -42,11 +42,13 @@ class Invocation:
     def emitting(self, *, as_json: bool = False) -> Iterator[Emit]:
         """An Emit that shows progress (JSON lines on standard output with ``as_json``)."""
         from devbox.views.console import err
-        from devbox.views.progress import JsonLines, Progress, append_to, fan_out
+        from devbox.views.progress import JsonLines, Progress, appending, fan_out
 
         with ExitStack() as stack:
             shown: Emit = JsonLines(sys.stdout) if as_json else stack.enter_context(Progress(err()))
-            yield fan_out(shown, append_to(self.events)) if self.events else shown
+            if self.events:
+                shown = fan_out(shown, stack.enter_context(appending(self.events)))
+            yield shown
 
     @contextmanager
     def working(self, doing: str, *, as_json: bool = False) -> Iterator[Session]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -15,6 +17,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from devbox.errors import Refused
 from devbox.events import Emit, Event, Kind
 from devbox.views.plan import duration
 
@@ -34,7 +37,7 @@ class Progress:
         self._running: dict[str, tuple[float, str]] = {}
         self._live = (
             Live(get_renderable=self._table, console=console, transient=True, refresh_per_second=8)
-            if console.is_terminal
+            if console.is_terminal and console.file.isatty()  # FORCE_COLOR asks for colours, not for a film
             else None
         )
 
@@ -95,10 +98,19 @@ class JsonLines:
             self._stream.flush()
 
 
-def append_to(path: Path) -> JsonLines:
-    """JSON lines at the end of a file that only its owner may read."""
-    path.touch(mode=0o600, exist_ok=True)
-    return JsonLines(path.open("a", encoding="utf-8"))
+@contextmanager
+def appending(path: Path) -> Iterator[JsonLines]:
+    """JSON lines at the end of a file that only its owner may read; Refused where there can be none."""
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise Refused(
+            f"The events can't be written to '{path}': {error.strerror}.",
+            advice="Name another file with --events.",
+        ) from error
+    with file:
+        yield JsonLines(file)
 
 
 def fan_out(*receivers: Emit) -> Emit:

@@ -109,7 +109,7 @@ def libvirtd(cli: Program) -> list[int]:
 
 def test_libvirtd_killed_in_the_middle_is_survived(cli: Program, bare: Path, tmp_path: Path) -> None:
     events = tmp_path / "events"
-    with running_until(cli, bare, events, "booting") as program:
+    with running_until(cli, events, "booting", "-C", bare, "up") as program:
         for pid in libvirtd(cli):
             os.kill(pid, signal.SIGKILL)
         _, said = program.communicate(timeout=300)
@@ -121,10 +121,10 @@ def test_libvirtd_killed_in_the_middle_is_survived(cli: Program, bare: Path, tmp
 
 @contextmanager
 def running_until(
-    cli: Program, folder: Path, events: Path, text: str, verb: str = "up"
+    cli: Program, events: Path, text: str, *words: str | Path
 ) -> Iterator[subprocess.Popen[str]]:
     """A run of devbox that has just told an event with ``text``."""
-    program = cli.start("--events", events, "-C", folder, verb)
+    program = cli.start("--events", events, *words)
     deadline = time.monotonic() + 300
     while not (events.exists() and text in events.read_text()):
         assert program.poll() is None, program.communicate()
@@ -135,7 +135,7 @@ def running_until(
 
 
 def test_ctrl_c_ends_at_once_and_the_next_up_completes(cli: Program, bare: Path, tmp_path: Path) -> None:
-    with running_until(cli, bare, tmp_path / "events", "booting") as program:
+    with running_until(cli, tmp_path / "events", "booting", "-C", bare, "up") as program:
         program.send_signal(signal.SIGINT)
         _, said = program.communicate(timeout=2)
     assert program.returncode == 130
@@ -144,34 +144,64 @@ def test_ctrl_c_ends_at_once_and_the_next_up_completes(cli: Program, bare: Path,
     assert cli.good("-C", bare, "exec", "one", "--", "hostname").strip() == "one"
 
 
+DOWNLOADING = "downloading the essential packages"
+
+
+def nothing_is_left_of_a_build(cli: Program) -> None:
+    assert Leftovers(cli.home).found() == []
+    assert cli.home.root.name not in Path("/proc/mounts").read_text()
+    cli.good("gc")
+    assert list(cli.home.staging.iterdir()) == []
+    assert not list(cli.home.images.glob("*"))
+
+
 def test_ctrl_c_during_a_build_leaves_no_process_and_no_image(cli_in: Program, tmp_path: Path) -> None:
-    events = tmp_path / "events"
-    program = cli_in.start("--events", events, "build", "debian-12")
-    deadline = time.monotonic() + 120
-    while not (events.exists() and len(events.read_text().splitlines()) > 3):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    program.send_signal(signal.SIGINT)
-    program.communicate(timeout=2)
+    with running_until(cli_in, tmp_path / "events", DOWNLOADING, "build", "debian-12") as program:
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=2)
     assert program.returncode == 130
-    time.sleep(0.5)  # the kernel delivers the children's end
-    assert Leftovers(cli_in.home).found() == []
-    cli_in.good("gc")
-    assert list(cli_in.home.staging.iterdir()) == []
-    assert not list(cli_in.home.images.glob("*"))
+    time.sleep(1)  # the kernel ends the children
+    nothing_is_left_of_a_build(cli_in)
 
 
 def test_killed_during_a_build_leaves_no_process(cli_in: Program, tmp_path: Path) -> None:
-    events = tmp_path / "events"
-    program = cli_in.start("--events", events, "build", "debian-12")
-    deadline = time.monotonic() + 120
-    while not (events.exists() and len(events.read_text().splitlines()) > 3):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    program.kill()
-    program.communicate(timeout=10)
+    with running_until(cli_in, tmp_path / "events", DOWNLOADING, "build", "debian-12") as program:
+        program.kill()
+        program.communicate(timeout=10)
     time.sleep(1)
-    assert Leftovers(cli_in.home).found() == []
-    assert cli_in.home.root.name not in Path("/proc/mounts").read_text()
-    cli_in.good("gc")
-    assert list(cli_in.home.staging.iterdir()) == []
+    nothing_is_left_of_a_build(cli_in)
+
+
+def test_a_disk_that_fills_up_during_a_build_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    """On a file system of its own, which another program fills while the build goes on."""
+    script = """
+    set -eu
+    mount -t tmpfs -o size=2200m tmpfs "$1"
+    export DEVBOX_HOME="$1/home"
+    touch "$1/events"
+    (until grep -q "installing the essential" "$1/events"; do sleep 0.1; done
+     head -c 2100m /dev/zero > "$1/ballast") 2>/dev/null &
+    "$2" --events "$1/events" build debian-12 || echo "status $?"
+    kill %1 2>/dev/null || true
+    rm -f "$1/ballast"
+    "$2" gc
+    find "$DEVBOX_HOME/images" "$DEVBOX_HOME/staging" -mindepth 1
+    umount "$1"
+    """
+    place = tmp_path / "small"
+    place.mkdir()
+    devbox = Path(sys.executable).with_name("devbox")
+    argv = ["unshare", "--mount", *((), ("--map-root-user",))[os.geteuid() != 0]]
+    done = subprocess.run(
+        [*argv, "bash", "-c", script, "bash", str(place), str(devbox)],
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert "status 1" in done.stdout, done.stdout + done.stderr
+    assert "error: " in done.stderr
+    assert "space" in done.stderr or "room" in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "home/images/" not in done.stdout
