@@ -19,8 +19,8 @@ test: setup lint unit vm ## set up, then check everything, in real machines too
 unit: setup ## the tests that boot no machine
 	$(bin)/pytest -m 'not vm' --numprocesses 2 --dist worksteal
 
-vm: setup ## the tests that boot machines, one at a time
-	$(bin)/pytest -m vm --durations 10
+vm: setup ## the tests that boot machines, two environments at a time
+	$(bin)/pytest -m vm --durations 12 --numprocesses 2 --dist loadgroup
 
 lint: setup ## style, types, import direction, playbooks, shell scripts
 	$(bin)/ruff check .
