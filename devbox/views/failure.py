@@ -10,8 +10,8 @@ from devbox.errors import DevboxError
 
 def show_failure(error: DevboxError, console: Console) -> None:
     """Print the error; its texts are shown as they are, never read as markup."""
-    console.print(Text("error: ", style="bold red") + Text(error.message))
+    console.print(Text.assemble(("error: ", "bold red"), error.message))
     for line in error.details.splitlines():
         console.print(Text(f"  {line}", style="dim"))
     if error.advice:
-        console.print(Text("next: ", style="bold") + Text(error.advice))
+        console.print(Text.assemble(("next: ", "bold"), error.advice))

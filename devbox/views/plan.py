@@ -44,14 +44,13 @@ def plan_lines(plan: Plan) -> Iterator[Text]:
 
 
 def _change_lines(change: Change) -> Iterator[Text]:
-    sign = Text(f"{change.action.value:>3} ", style=_STYLES[change.action])
     told = [change.reason] if change.reason else []
     if change.effect is not None:
         told.append(_COSTS[change.effect.label])
     if change.seconds is not None:
         told.append(f"took {duration(change.seconds)} last time")
-    line = sign + Text(change.address, style="bold")
-    yield line + Text(f"  ({'; '.join(told)})", style="dim") if told else line
+    sign = (f"{change.action.value:>3} ", _STYLES[change.action])
+    yield Text.assemble(sign, (change.address, "bold"), (f"  ({'; '.join(told)})" if told else "", "dim"))
     for difference in change.differences:
         for before, after, key in _leaves(difference.attribute, difference.before, difference.after):
             effect = "" if difference.effect is change.effect else f"  [{difference.effect.label}]"

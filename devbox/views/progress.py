@@ -58,12 +58,12 @@ class Progress:
                 begun, shown = self._running.get(event.subject, (time.monotonic(), ""))
                 self._running[event.subject] = (begun, event.text)
                 if self._live is None and event.text != shown:
-                    self._console.print(Text("  … ", style="dim") + _line(event))
+                    self._console.print(_line("  … ", "dim", event))
                 return
             if event.kind is not Kind.NOTE:
                 self._running.pop(event.subject, None)
             mark, style = _MARKS[event.kind]
-            self._console.print(Text(f"  {mark} ", style=style) + _line(event))
+            self._console.print(_line(f"  {mark} ", style, event))
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 1))
@@ -78,10 +78,10 @@ class Progress:
         return table
 
 
-def _line(event: Event) -> Text:
+def _line(mark: str, style: str, event: Event) -> Text:
     took = f" ({duration(event.seconds)})" if event.seconds is not None else ""
     text = event.text.splitlines()[0] if event.text else ""
-    return Text(f"{event.subject}", style="bold") + Text(f"  {text}") + Text(took, style="dim")
+    return Text.assemble((mark, style), (event.subject, "bold"), f"  {text}", (took, "dim"))
 
 
 class JsonLines:
