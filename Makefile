@@ -20,7 +20,8 @@ unit: setup ## the tests that boot no machine
 	$(bin)/pytest -m 'not vm' --numprocesses 2 --dist worksteal
 
 vm: setup ## the tests that boot machines, two environments at a time
-	$(bin)/pytest -m vm --durations 12 --numprocesses 2 --dist loadgroup
+	$(bin)/pytest -m vm tests/contract # alone: its machines have the addresses of tests/vm/test_libvirt.py
+	$(bin)/pytest -m vm tests/vm --durations 12 --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 lint: setup ## style, types, import direction, playbooks, shell scripts
 	$(bin)/ruff check .

@@ -71,19 +71,9 @@ def pytest_configure() -> None:
     os.environ["DEVBOX_HOME"] = "/nonexistent/devbox"
 
 
-_SAME_ADDRESSES = {"test_providers", "test_libvirt"}
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share machines or addresses stay on one worker, and what takes longest begins first."""
-    items.sort(key=lambda item: getattr(item, "cls", None) is None)  # classes install OpenStack services
-    for item in items:
-        if item.get_closest_marker("vm"):
-            shared = getattr(item, "cls", None)
-            name = shared.__name__ if shared else item.path.stem
-            group = "addresses" if name in _SAME_ADDRESSES else name
-            item.add_marker(pytest.mark.xdist_group(group))
+    """What takes longest begins first: the classes install OpenStack services."""
+    items.sort(key=lambda item: getattr(item, "cls", None) is None)
 
 
 @pytest.fixture
