@@ -29,7 +29,7 @@ def machine(
 
 def environment(*machines: MachineSpec, **variables: Any) -> Environment:
     return Environment(
-        "glance-dev", Path("/work/glance/devbox.yml"), IPv4Network("10.77.0.0/24"), machines, variables
+        "glance-dev", Path("/home/me/glance/devbox.yml"), IPv4Network("10.77.0.0/24"), machines, variables
     )
 
 
@@ -83,7 +83,7 @@ def test_variables_are_everybodys_and_stronger_than_what_devbox_offers() -> None
 
 def test_machines_know_the_project_and_each_other() -> None:
     variables = made(machine("api"), machine("db", 11))["vars"]
-    assert variables["devbox_project"] == "/work/glance"
+    assert variables["devbox_project"] == "/home/me/glance"
     assert variables["devbox_machines"] == {"api": "10.77.0.10", "db": "10.77.0.11"}
 
 
