@@ -62,7 +62,8 @@ def _walk(
 ) -> None:
     waiting = {change.address: change for change in changes}
     running: dict[Future[None], str] = {}
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="apply") as pool:
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="apply")
+    try:
         while waiting or running:
             for address, change in list(waiting.items()):
                 needs = set(change.resource.needs()) if change.after else set()
@@ -81,6 +82,9 @@ def _walk(
                     failures[address] = error
                 elif error is not None:
                     raise error
+    finally:
+        # At Ctrl-C nobody waits for a worker that sits in a boot or a build.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _make(change: Change, world: Any, emit: Emit, record: Callable[[str, float], None]) -> None:
