@@ -129,7 +129,7 @@ def broken(
         ("root=/dev/vdz", True, Stage.NO_ROOT, "devbox-initrd: there is no root device '/dev/vdz'"),
         ("rdinit=/none", True, Stage.NO_ROOT, "Kernel panic"),
         ("systemd.unit=emergency.target", True, Stage.EMERGENCY, "emergency mode"),
-        ("", False, Stage.NO_SSHD, "ssh"),
+        ("", False, Stage.NO_IDENTITY, "no identity"),
     ],
 )
 def test_a_machine_that_does_not_come_up_says_why(
