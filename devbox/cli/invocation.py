@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from devbox.cli.outcome import leave_at_once
 
 if TYPE_CHECKING:
     from devbox.events import Emit
@@ -45,6 +48,7 @@ class Invocation:
         from devbox.views.progress import JsonLines, Progress, appending, fan_out
 
         with ExitStack() as stack:
+            stack.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, leave_at_once))
             shown: Emit = JsonLines(sys.stdout) if as_json else stack.enter_context(Progress(err()))
             if self.events:
                 shown = fan_out(shown, stack.enter_context(appending(self.events)))

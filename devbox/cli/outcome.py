@@ -23,17 +23,14 @@ def run(app: typer.Typer) -> int:
         return int(error.exit_status)
     except typer.Exit as done:
         return int(done.exit_code)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return int(Exit.INTERRUPTED)
-    except KeyboardInterrupt:
-        _leave_at_once()
     except BrokenPipeError:
         # The reader of our output went away, as 'devbox logs | head' does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.DONE)
     except Exception as error:  # noqa: BLE001 - the last resort: a bug becomes a report
         return _other(error)
-    return int(Exit.DONE)
 
 
 def _show(error: DevboxError) -> None:
@@ -43,13 +40,15 @@ def _show(error: DevboxError) -> None:
     show_failure(error, err())
 
 
-def _leave_at_once() -> None:
-    """Leave within the blink that a person expects of Ctrl-C.
+def leave_at_once(*_: object) -> None:
+    """Leave within the blink that a person expects of Ctrl-C; a signal handler.
 
     Workers may sit in calls that can't be interrupted. Everything devbox does survives a kill at
     any moment, so leaving without waiting is as good: the next run completes or replaces.
     """
     end_children()
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h")  # the progress view hides the cursor
     sys.stderr.write("\ninterrupted: run the same command again to go on, or 'devbox destroy' to undo.\n")
     sys.stderr.flush()
     os._exit(int(Exit.INTERRUPTED))
