@@ -109,6 +109,10 @@ class Home:
     def images(self) -> Path:
         return self.root / "images"
 
+    def edition(self, box: str) -> Path:
+        """Which edition of a box's image is meant, where 'devbox build --force' made another."""
+        return self.root / f"edition.{box}"
+
     @property
     def staging(self) -> Path:
         return self.root / "staging"

@@ -104,7 +104,7 @@ def obtain_image(box: Box, home: Home, emit: Emit, *, fresh: bool = False) -> Im
         check_host(home, box)
     store.obtain(f"the image of '{box.name}'", recipe.key, make, lambda holder: told(f"waiting for {holder}"))
     if fresh:
-        _edition_file(home, box).write_text(edition)
+        home.edition(box.name).write_text(edition)
     return load_image(home, recipe.key)
 
 
@@ -200,10 +200,6 @@ def _described(file: Path) -> dict[str, Any]:
 
 def _edition(home: Home, box: Box) -> str:
     try:
-        return _edition_file(home, box).read_text()
+        return home.edition(box.name).read_text()
     except FileNotFoundError:
         return ""
-
-
-def _edition_file(home: Home, box: Box) -> Path:
-    return home.root / f"edition.{box.name}"
