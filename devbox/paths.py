@@ -109,9 +109,9 @@ class Home:
     def images(self) -> Path:
         return self.root / "images"
 
-    def edition(self, box: str) -> Path:
-        """Which edition of a box's image is meant, where 'devbox build --force' made another."""
-        return self.root / f"edition.{box}"
+    @property
+    def editions(self) -> Path:
+        return self.root / "editions"
 
     @property
     def staging(self) -> Path:

@@ -21,7 +21,7 @@ from devbox.build.initrd import MODULES, Kernel, initrd, run_entries
 from devbox.build.recipe import Recipe, recipe_for
 from devbox.errors import DevboxError
 from devbox.events import Emit, Event, Kind
-from devbox.paths import Home
+from devbox.paths import Home, private_folder
 from devbox.store import Store
 from devbox.units import Size
 
@@ -104,7 +104,7 @@ def obtain_image(box: Box, home: Home, emit: Emit, *, fresh: bool = False) -> Im
         check_host(home, box)
     store.obtain(f"the image of '{box.name}'", recipe.key, make, lambda holder: told(f"waiting for {holder}"))
     if fresh:
-        home.edition(box.name).write_text(edition)
+        (private_folder(home.editions) / box.name).write_text(edition)
     return load_image(home, recipe.key)
 
 
@@ -200,6 +200,6 @@ def _described(file: Path) -> dict[str, Any]:
 
 def _edition(home: Home, box: Box) -> str:
     try:
-        return home.edition(box.name).read_text()
+        return (home.editions / box.name).read_text()
     except FileNotFoundError:
         return ""
