@@ -21,6 +21,7 @@ from devbox.build.initrd import MODULES, Kernel, initrd, run_entries
 from devbox.build.recipe import Recipe, recipe_for
 from devbox.errors import DevboxError
 from devbox.events import Emit, Event, Kind
+from devbox.host import disk_room, memory
 from devbox.paths import Home, private_folder
 from devbox.store import Store
 from devbox.units import Size
@@ -141,26 +142,20 @@ def check_host(home: Home, box: Box) -> None:
             f"The image of '{box.name}' can't be built: the host lacks the packages {packages}.",
             advice=f"Install them: 'apt-get install {packages}' (as root, or with sudo).",
         )
-    place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
+    free = disk_room(home.root)
     if free < _ROOM:
         raise DevboxError(
             f"Building the image of '{box.name}' needs {_ROOM} of room in '{home.root}', "
-            f"and {Size(free).mib}MiB are free.",
+            f"and {free.mib}MiB are free.",
             advice="Make room, with 'devbox gc' for one, or set DEVBOX_HOME to a larger disk.",
         )
-    available = _available_memory(Path("/proc/meminfo").read_text())
+    available = memory().free
     if available < _MEMORY:
         raise DevboxError(
             f"Building the image of '{box.name}' needs {_MEMORY} of memory, "
             f"and {available.mib}MiB are available.",
             advice="Stop other programs or machines for as long as it takes.",
         )
-
-
-def _available_memory(meminfo: str) -> Size:
-    fields = dict(line.split(":", 1) for line in meminfo.splitlines() if ":" in line)
-    return Size(sum(int(fields.get(name, "0 kB").split()[0]) for name in ("MemAvailable", "SwapFree")) * 1024)
 
 
 def _initrd(recipe: Recipe, root: Root) -> bytes:

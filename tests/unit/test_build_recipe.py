@@ -13,7 +13,7 @@ import pytest
 
 from devbox.box import Box
 from devbox.build.bootstrap import apt_settings, explain
-from devbox.build.image import _available_memory, load_image
+from devbox.build.image import load_image
 from devbox.build.recipe import overlay, recipe_for
 from devbox.errors import DevboxError
 from devbox.paths import Home
@@ -179,8 +179,3 @@ def test_an_image_says_where_its_files_are(home: Home) -> None:
         folder / "initrd",
     )
     assert (image.box, image.cmdline, image.virtual_size) == ("debian-12", "root=/dev/vda3", Size(4 << 30))
-
-
-def test_memory_counts_what_can_be_swapped_to() -> None:
-    meminfo = "MemTotal: 9 kB\nMemAvailable:  1024 kB\nSwapFree: 512 kB\nHugePages_Total: 0\n"
-    assert _available_memory(meminfo) == Size(1536 << 10)
