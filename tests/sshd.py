@@ -92,8 +92,8 @@ class Sshd(paramiko.ServerInterface):
         try:
             channel.send_exit_status(COMMANDS[argv[0]](argv, channel))
             channel.close()
-        except OSError:
-            return  # the client has left
+        except (OSError, EOFError):
+            return  # the client has left: paramiko says so in one way or the other
 
 
 class Folder(paramiko.SFTPServerInterface):
