@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import pkgutil
+import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import rows
+from bench import report, results, rows
+from bench.facts import facts
 from bench.host import Failed, Host, host
-from bench.row import Row
+from bench.results import Results
+from bench.row import Row, times
+from devbox.errors import DevboxError
 
-RESULTS = Path("build") / "bench.json"
+_HEADINGS = ("row", "takes", "baseline", "takes", "ratio", "limit", "runs", "holds")
 
 
-def table(measured: list[Row]) -> Table:
+def table(measured: Iterable[Row]) -> Table:
     shown = Table(box=None, pad_edge=False)
-    for heading in ("row", "seconds", "baseline", "seconds", "ratio", "limit", "runs", "holds"):
+    for heading in _HEADINGS:
         shown.add_column(heading, justify="left" if heading in {"row", "baseline", "holds"} else "right")
     for row in measured:
-        numbers = f"{row.seconds:.2f}", f"{row.baseline_seconds:.2f}", f"{row.ratio:.2f}"
+        numbers = row.number(row.value), row.baseline, row.number(row.baseline_value), times(row.ratio)
         holds = "yes" if row.holds else "[bold red]no[/]"
-        shown.add_row(row.name, numbers[0], row.baseline, *numbers[1:], str(row.limit), str(row.runs), holds)
+        shown.add_row(row.name, *numbers, str(row.limit), f"{row.runs}, {row.baseline_runs}", holds)
     return shown
 
 
@@ -34,7 +37,7 @@ def measure(name: str, here: Host, console: Console) -> Row | None:
     console.print(f"measuring {name} …", style="dim")
     try:
         measured: Row = importlib.import_module(f"bench.rows.{name}").measure(here)
-    except Failed as failure:
+    except (Failed, DevboxError, OSError, subprocess.SubprocessError) as failure:
         console.print(f"'{name}' could not be measured: {failure}", markup=False, style="red")
         return None
     return measured
@@ -44,16 +47,36 @@ def main() -> int:
     names = sorted(found.name for found in pkgutil.iter_modules(rows.__path__))
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: {', '.join(names)}; default all")
-    chosen = parser.parse_args().rows or names
-    if unknown := set(chosen) - set(names):
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="measure nothing; write docs/performance.* from what was measured",
+    )
+    asked = parser.parse_args()
+    if unknown := set(asked.rows) - set(names):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    if asked.report:
+        return write_report()
+    chosen = asked.rows or names
     console = Console(stderr=True)
+    measured: dict[str, Row] = {}
     with host() as here:
-        measured = [row for name in chosen if (row := measure(name, here, console))]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([row.as_json() for row in measured], indent=2) + "\n")
-    Console().print(table(measured))
-    return 0 if len(measured) == len(chosen) else 1
+        told, earlier = facts(here.home), results.read()
+        for name in chosen:
+            if row := measure(name, here, console):
+                measured[name] = row
+            results.write(Results(told, measured).after(earlier, chosen))  # all takes long: lose nothing
+    Console().print(table(measured.values()))
+    return 0 if len(measured) == len(set(chosen)) else 1
+
+
+def write_report() -> int:
+    found = results.read()
+    if found is None:
+        print(f"There is nothing to report in {results.FILE}: measure first.", file=sys.stderr)
+        return 1
+    report.write(found)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Booting an image as one would by hand: one QEMU command with the kernel, and ssh in a loop."""
+"""Booting an image as one would by hand: one QEMU command, and ssh in a loop."""
 
 from __future__ import annotations
 
@@ -26,24 +26,35 @@ _PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class Boot:
-    """What it takes to boot the same guest without devbox and libvirt."""
+    """What it takes to boot a guest without devbox and libvirt."""
 
     folder: Path
-    options: tuple[str, ...]  # of QEMU: processor, memory, kernel and NICs as devbox chose them
-    base: str
+    options: tuple[str, ...]  # of QEMU: what one boot has and another has not
+    base: Path
+    size: str  # of the disk; empty for the base's own
     ssh: tuple[str, ...]
     address: tuple[str, int]
 
     @contextmanager
     def running(self) -> Iterator[None]:
         overlay = self.folder / "overlay.qcow2"
-        backing = ["-b", self.base, "-F", "qcow2"]
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, overlay], check=True)
-        machine = ["-machine", "q35", "-nodefaults", "-display", "none", *self.options]
+        create: list[str | Path] = [
+            "qemu-img",
+            "create",
+            "-q",
+            "-f",
+            "qcow2",
+            "-b",
+            self.base,
+            "-F",
+            "qcow2",
+            overlay,
+        ]
+        subprocess.run([*create, *filter(None, [self.size])], check=True)
+        machine = ["-machine", "q35", "-nodefaults", "-display", "none"]
         devices = ["-serial", f"file:{self.folder / 'console.log'}", "-device", "virtio-rng-pci"]
-        identity = ["-fw_cfg", f"name=opt/devbox/identity,file={self.folder / 'identity.tar'}"]
-        disk = ["-drive", f"file={overlay},if=virtio,discard=unmap"]
-        argv = ["qemu-system-x86_64", *machine, *devices, *identity, *disk]
+        disk = ["-drive", f"file={overlay},if=virtio,discard=unmap"]  # the first one: firmware boots it
+        argv = ["qemu-system-x86_64", *machine, *devices, *disk, *self.options]
         with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as process:
             try:
                 yield
@@ -72,39 +83,36 @@ def boot_of(home: Home, environment: str, machine: str, folder: Path) -> Boot:
     files = paths.machine(machine)
     shutil.copy(files.identity, folder / "identity.tar")
     shutil.copy(paths.known_hosts, folder / "known_hosts")
-    options = _options(_command_with(os.fsencode(files.disk)))
+    _, command = qemu_with(files.disk)
+    options = _options(command)
     address, port = _FORWARD.findall(" ".join(options))[0]
     image = subprocess.run(
         ["qemu-img", "info", "-U", "--output=json", files.disk], check=True, capture_output=True, text=True
     )
     return Boot(
         folder,
-        options,
-        json.loads(image.stdout)["full-backing-filename"],
-        _ssh(home.key, folder / "known_hosts", f"{machine}.{environment}.devbox", address, port),
+        (*options, "-fw_cfg", f"name=opt/devbox/identity,file={folder / 'identity.tar'}"),
+        Path(json.loads(image.stdout)["full-backing-filename"]),
+        "",
+        ssh_words(home.key, folder / "known_hosts", f"{machine}.{environment}.devbox", (address, int(port))),
         (address, int(port)),
     )
 
 
-def _command_with(disk: bytes) -> list[str]:
-    """The command line of the QEMU that has the disk."""
+def qemu_with(disk: Path) -> tuple[int, list[str]]:
+    """The process and the command line of the QEMU that has the disk."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"qemu-system" in command.split(b"\0")[0] and disk in command:
-            return [os.fsdecode(word) for word in command.split(b"\0")]
-    raise Failed(f"no QEMU runs with the disk {os.fsdecode(disk)}")
+        if b"qemu-system" in command.split(b"\0")[0] and os.fsencode(disk) in command:
+            return int(folder.name), [os.fsdecode(word) for word in command.split(b"\0")]
+    raise Failed(f"no QEMU runs with the disk {disk}")
 
 
-def _options(command: list[str]) -> tuple[str, ...]:
-    pairs = itertools.pairwise(command)
-    chosen = [pair for pair in pairs if pair[0] in _TAKEN or (pair[0] == "-device" and _NIC in pair[1])]
-    return tuple(word for pair in chosen for word in pair)
-
-
-def _ssh(key: Path, known_hosts: Path, alias: str, address: str, port: str) -> tuple[str, ...]:
+def ssh_words(key: Path, known_hosts: Path, alias: str, address: tuple[str, int]) -> tuple[str, ...]:
+    """OpenSSH's command line up to the command, which runs only in the machine whose key is known."""
     settings = {
         "HostKeyAlias": alias,
         "IdentitiesOnly": "yes",
@@ -114,4 +122,10 @@ def _ssh(key: Path, known_hosts: Path, alias: str, address: str, port: str) -> t
         "UserKnownHostsFile": str(known_hosts),
     }
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    return ("ssh", "-F", "none", "-i", str(key), "-p", port, *options, f"devbox@{address}")
+    return ("ssh", "-F", "none", "-i", str(key), "-p", str(address[1]), *options, f"devbox@{address[0]}")
+
+
+def _options(command: list[str]) -> tuple[str, ...]:
+    pairs = itertools.pairwise(command)
+    chosen = [pair for pair in pairs if pair[0] in _TAKEN or (pair[0] == "-device" and _NIC in pair[1])]
+    return tuple(word for pair in chosen for word in pair)

@@ -6,6 +6,8 @@ import hashlib
 from ipaddress import IPv4Address, IPv4Network
 
 SSH_PORT = 2222  # of a machine's loopback address; below 1024 an ordinary user may not listen
+# Nobody else is on a machine's way out; QEMU's network there remembers a clone by its template's address.
+UPLINK_MAC = "52:54:00:de:7b:07"
 _UPLINKS = (IPv4Network("10.0.2.0/24"), IPv4Network("10.0.3.0/24"))  # the first is QEMU's own default
 
 

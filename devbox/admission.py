@@ -38,7 +38,7 @@ def check(world: World) -> None:
     running = {
         owned.mark.machine
         for owned in machines
-        if owned.mark.environment == environment.name and owned.power is not Power.STOPPED
+        if owned.mark.environment == environment.name and owned.power in {Power.RUNNING, Power.PAUSED}
     }
     wanted = sum(machine.memory for machine in environment.machines if machine.name not in running)
     free = host.memory().free

@@ -69,7 +69,7 @@ def _walk(
                 needs = set(change.resource.needs()) if change.after else set()
                 if needs & (failures.keys() | set(skipped)):
                     skipped.append(waiting.pop(address).address)
-                elif not needs & (waiting.keys() | set(running.values())):
+                elif not {*needs, *change.resource.follows()} & (waiting.keys() | set(running.values())):
                     del waiting[address]
                     running[pool.submit(_make, change, world, emit, record)] = address
             if not running:

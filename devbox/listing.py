@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from devbox import stored
 from devbox.paths import Home, shipped
+from devbox.planning import desired
 from devbox.providers import Owned, Power
 from devbox.providers.choose import open_provider
 from devbox.provision.playbooks import Playbooks
 from devbox.reading.boxes import load_boxes
+from devbox.removal import survey
 from devbox.resources import MachineResource
-from devbox.session import Session, desired
+from devbox.session import Session
 from devbox.store import Store, age_days, disk_usage
+from devbox.stored import Stock, Thing
 
 if TYPE_CHECKING:
     from devbox.doctor import Finding
@@ -107,20 +111,73 @@ def box_rows(directory: Path) -> list[Row]:
 
 
 def image_rows() -> list[Row]:
-    from devbox.build import load_image
-
-    home = Home.default()
-    store = Store(home)
-    specs = [MachineResource.model_validate_json(owned.mark.spec) for owned in open_provider(home).machines()]
+    stock = _stock()
     return [
         {
-            "box": load_image(home, key).box,
-            "key": key,
-            "bytes": disk_usage(home.images / key),
-            "days_unused": age_days(store.last_used(key)),
-            "machines": sum(spec.image == key for spec in specs),
+            "box": thing.name,
+            "key": thing.key,
+            "bytes": thing.bytes,
+            "days_unused": age_days(thing.last_used),
+            "machines": sum(above.kind == "machine" for above in stock.above(thing.folder)),
         }
-        for key in store.stored()
+        for thing in stock.shelved
+        if thing.kind == "image"
+    ]
+
+
+def store_tree() -> list[Row]:
+    """The images, with all that stands on each nested as ``above``."""
+    stock = _stock()
+    below = {thing.folder: stock.next_below(thing) for thing in stock.things}
+
+    def row(thing: Thing) -> Row:
+        return {
+            "kind": thing.kind,
+            "name": thing.name,
+            "key": thing.key,
+            "bytes": thing.bytes,
+            "days_unused": age_days(thing.last_used) if thing.key else 0.0,
+            "in_use": thing.folder in stock.in_use,
+            "above": [row(other) for other in stock.things if thing.folder in below[other.folder]],
+        }
+
+    return [row(thing) for thing in stock.things if not below[thing.folder]]
+
+
+def damage_rows() -> list[Row]:
+    """What is damaged in the store, which is read as a whole for that."""
+    stock = _stock()
+    found = stored.damaged(stock)
+    return [
+        {
+            "kind": thing.kind,
+            "name": thing.name,
+            "key": thing.key,
+            "path": str(found[thing.folder].path),
+            "problem": found[thing.folder].message,
+            "details": found[thing.folder].details,
+            "in_use": thing.folder in stock.in_use,
+        }
+        for thing in stock.things
+        if thing.folder in found
+    ]
+
+
+def _stock() -> Stock:
+    home = Home.default()
+    stock, _ = survey(home, open_provider(home))
+    return stock
+
+
+def checkpoint_rows(session: Session) -> list[Row]:
+    return [
+        {
+            "name": checkpoint.name,
+            "saved": checkpoint.saved,
+            "machines": sorted(checkpoint.machines),
+            "bytes": disk_usage(checkpoint.folder),
+        }
+        for checkpoint in session.checkpoints()
     ]
 
 

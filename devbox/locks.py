@@ -36,6 +36,23 @@ def held(path: Path, *, doing: str, waiting: Callable[[str], None]) -> Iterator[
         lock.release()
 
 
+@contextmanager
+def held_if_free(path: Path, *, doing: str) -> Iterator[bool]:
+    """Hold the lock while the block runs unless somebody else does; says which."""
+    lock = filelock.FileLock(path, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        _holder_file(path).write_text(f"process {os.getpid()} ({doing})\n")
+        yield True
+    finally:
+        _holder_file(path).unlink(missing_ok=True)
+        lock.release()
+
+
 def holder(path: Path) -> str:
     """Who holds the lock, as they said it themselves."""
     try:

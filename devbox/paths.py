@@ -42,6 +42,10 @@ class MachinePaths:
     def host_key(self) -> Path:
         return self.root / "ssh_host_ed25519_key"
 
+    @property
+    def suspended(self) -> Path:
+        return self.root / "suspended"
+
 
 @dataclass(frozen=True)
 class EnvironmentPaths:
@@ -89,6 +93,14 @@ class EnvironmentPaths:
     def machines(self) -> Path:
         return self.root / "machines"
 
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def freezing(self) -> Path:
+        return self.root / "freezing"
+
     def machine(self, name: str) -> MachinePaths:
         return MachinePaths(self.machines / name)
 
@@ -108,6 +120,18 @@ class Home:
     @property
     def images(self) -> Path:
         return self.root / "images"
+
+    @property
+    def layers(self) -> Path:
+        return self.root / "layers"
+
+    @property
+    def templates(self) -> Path:
+        return self.root / "templates"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
 
     @property
     def editions(self) -> Path:

@@ -10,19 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devbox import locks
-from devbox.apply import apply, read_timings, write_timing
+from devbox.apply import apply, write_timing
 from devbox.environment import Environment
 from devbox.errors import DevboxError, Refused
 from devbox.events import Emit, Event, Kind, silent
 from devbox.paths import Home, shipped
-from devbox.plan import Action, Change, Plan, Resource, decide
+from devbox.plan import Action, Change, Plan
 from devbox.plan.decide import differences_between
+from devbox.planning import Decision, decide_reset, decide_up, desired, prepared
 from devbox.providers import Owned, Power, domain_name
 from devbox.providers.choose import open_provider
 from devbox.provision.playbooks import Playbooks
+from devbox.reading.names import label
 from devbox.reading.parsing import find_file, load_project
-from devbox.resources import TYPES, ImageResource, MachineResource, ProvisioningResource
-from devbox.resources.provisioning import what_changed
+from devbox.resources import MachineResource, ProvisioningResource
+from devbox.resources.saved import (
+    READY,
+    TAKEN,
+    Checkpoint,
+    forget_deleted,
+    place_for,
+    saved_checkpoints,
+)
 from devbox.resources.world import World
 
 if TYPE_CHECKING:
@@ -48,20 +57,91 @@ class Session:
         with locks.held(self.world.paths.lock, doing=doing, waiting=waiting):
             yield
 
-    def plan(self, remake: Collection[str] = ()) -> Plan:
+    def plan(self, remake: Collection[str] = (), *, cold: bool = False) -> Decision:
         """What has to be done; refuses what can't be had on this host, before anything is touched."""
         from devbox.admission import check
 
         check(self.world)
-        world = _with_images(self.world)
-        existing = [entry for kind in TYPES for entry in kind.read(world)]
-        plan = decide(desired(world), existing, remake=remake, timings=read_timings(world.home.timings))
-        return _explained(plan, world)
+        return decide_up(replace(prepared(self.world), cold=cold), remake=remake)
 
-    def apply(self, plan: Plan, *, strategy: str = "") -> None:
-        world = replace(_with_images(self.world), strategy=strategy)
+    def plan_reset(self, addresses: Collection[str], to: str, *, cold: bool = False) -> Decision:
+        """The way back to what machines were: ``ready``, ``base``, ``baked`` or a checkpoint's name."""
+        from devbox.admission import check
+
+        if to == READY:
+            return self.plan(remake=addresses, cold=cold)
+        check(self.world)
+        names = {address.removeprefix("machine.") for address in addresses}
+        checkpoint = None if to in TAKEN else self.checkpoint(to)
+        if checkpoint is not None:
+            names &= checkpoint.machines.keys()
+        return decide_reset(replace(prepared(self.world), cold=cold), names, to, checkpoint)
+
+    def apply(self, decision: Decision, *, strategy: str = "") -> None:
+        from devbox.resources.hidden import sweep
+
+        world = replace(decision.world, strategy=strategy)
+        if not decision.plan.empty:
+            sweep(world.home, world.provider)
         _claim(world)
-        apply(plan, world, world.emit, record=self._recorder())
+        apply(decision.plan, world, world.emit, record=self._recorder())
+        forget_deleted(world.paths)
+
+    def checkpoint(self, name: str) -> Checkpoint:
+        """One that was saved under this name; Refused with the names that there are."""
+        from devbox.seals import check
+
+        known = {found.name: found for found in self.checkpoints()}
+        if name not in known:
+            there = f"It has: {', '.join(known)}." if known else "'devbox checkpoint save NAME' makes one."
+            environment = self.environment.name
+            raise Refused(f"The environment '{environment}' has no checkpoint '{name}'.", advice=there)
+        check(known[name].folder)
+        return known[name]
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Those that were saved by name, the oldest first."""
+        return saved_checkpoints(self.world.paths)
+
+    def save(self, name: str) -> None:
+        """Put all machines on disk as they are now, under a name, and let them go on."""
+        from devbox.resources.saving import save
+
+        try:
+            label(name)
+        except ValueError as error:
+            raise Refused(f"The checkpoint can't be called so: {error}.") from error
+        if name in TAKEN:
+            raise Refused(
+                f"'devbox reset --to {name}' means something else already.", advice="Choose another name."
+            )
+        if name in {found.name for found in self.checkpoints()}:
+            raise Refused(
+                f"There is a checkpoint '{name}' already.",
+                advice=f"Choose another name, or run 'devbox checkpoint delete {name}' first.",
+            )
+        subject = f"checkpoint.{name}"
+        self.world.emit(Event(Kind.STARTED, subject, "save"))
+        save(prepared(self.world), name, place_for(name, self.world.paths))
+        self.world.emit(Event(Kind.FINISHED, subject, "saved"))
+
+    def delete_checkpoint(self, name: str) -> None:
+        """Remove one that was saved; the disks that machines stand on go when they are reset."""
+        (self.checkpoint(name).folder / "manifest.json").unlink()
+        kept = forget_deleted(self.world.paths)
+        if kept:
+            text = f"gone; disks stay until they are reset, of: {', '.join(sorted(kept))}"
+            self.world.emit(Event(Kind.NOTE, f"checkpoint.{name}", text))
+
+    def suspend(self, machines: Sequence[str]) -> None:
+        """Switch machines off with their RAM on disk."""
+        self._require_made(machines)
+        for owned in self.owned():
+            if f"machine.{owned.mark.machine}" in machines and owned.power is Power.RUNNING:
+                subject = f"machine.{owned.mark.machine}"
+                self.world.emit(Event(Kind.STARTED, subject, "suspending"))
+                self.world.provider.suspend(owned.mark.domain)
+                self.world.emit(Event(Kind.FINISHED, subject, "suspended"))
 
     def start(self, machines: Sequence[str]) -> None:
         """Start those that are stopped, as the plan would, but nothing else."""
@@ -205,40 +285,6 @@ def open_session(directory: Path, emit: Emit = silent) -> Session:
         emit=emit,
     )
     return Session(world)
-
-
-def desired(world: World) -> list[Resource]:
-    """What devbox.yml asks for, as resources."""
-    environment = world.environment
-    peers = {machine.name: machine.ip for machine in environment.machines}
-    images: list[Resource] = [ImageResource(name=box, key=key) for box, key in sorted(world.images.items())]
-    machines: list[Resource] = [
-        MachineResource.wanted(machine, world.images.get(machine.box, ""), environment.cidr, peers)
-        for machine in environment.machines
-    ]
-    digests = world.playbooks.digests(environment)
-    provisioning: list[Resource] = (
-        [ProvisioningResource(name=environment.name, playbooks=digests)] if digests else []
-    )
-    return [*images, *machines, *provisioning]
-
-
-def _with_images(world: World) -> World:
-    from devbox.build import image_key
-
-    boxes = sorted({machine.box for machine in world.environment.machines})
-    return replace(world, images={box: image_key(world.boxes[box], world.home) for box in boxes})
-
-
-def _explained(plan: Plan, world: World) -> Plan:
-    """The same plan, where changed playbooks are told by the files and variables that differ."""
-    changes = [
-        replace(change, reason=what_changed(world))
-        if change.resource.kind == ProvisioningResource.kind and change.differences and not change.reason
-        else change
-        for change in plan.changes
-    ]
-    return replace(plan, changes=tuple(changes))
 
 
 def _claim(world: World) -> None:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from devbox import locks
@@ -17,14 +18,34 @@ from devbox.paths import Home, private_folder
 _LIVE_MARK = ".lock"
 
 
+class Shelf(StrEnum):
+    """What the store keeps, each kind in a folder of its own."""
+
+    IMAGES = "images"
+    LAYERS = "layers"
+    TEMPLATES = "templates"
+    CHECKPOINTS = "checkpoints"
+
+
 @dataclass(frozen=True)
 class Store:
-    """Folders under ``home.images`` whose names are digests of all that went into them."""
+    """The folders of one shelf, whose names are digests of all that went into them."""
 
     home: Home
+    shelf: Shelf = Shelf.IMAGES
+
+    @property
+    def root(self) -> Path:
+        home = self.home
+        return {
+            Shelf.IMAGES: home.images,
+            Shelf.LAYERS: home.layers,
+            Shelf.TEMPLATES: home.templates,
+            Shelf.CHECKPOINTS: home.checkpoints,
+        }[self.shelf]
 
     def find(self, key: str) -> Path | None:
-        folder = self.home.images / key
+        folder = self.root / key
         return folder if folder.is_dir() else None
 
     def obtain(
@@ -48,14 +69,14 @@ class Store:
 
     def _make(self, key: str, make: Callable[[Path], None]) -> Path:
         private_folder(self.home.staging)
-        private_folder(self.home.images)
+        private_folder(self.root)
         staged = Path(tempfile.mkdtemp(prefix=f"{key[:16]}.", dir=self.home.staging))
         try:
             make(staged)
-            _flush(staged)
-            target = self.home.images / key
+            flush(staged)
+            target = self.root / key
             staged.rename(target)
-            _flush_folder(self.home.images)
+            _flush_folder(self.root)
             return target
         except OSError as error:
             raise DevboxError(
@@ -68,21 +89,21 @@ class Store:
 
     def touch(self, key: str) -> None:
         """Note that the thing was used now; ``gc`` removes by last use."""
-        folder = self.home.images / key
+        folder = self.root / key
         if folder.is_dir():
             os.utime(folder)
 
     def stored(self) -> list[str]:
-        if not self.home.images.is_dir():
+        if not self.root.is_dir():
             return []
-        return sorted(entry.name for entry in self.home.images.iterdir() if entry.is_dir())
+        return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())
 
     def last_used(self, key: str) -> float:
-        return (self.home.images / key).stat().st_mtime
+        return (self.root / key).stat().st_mtime
 
     def remove(self, key: str) -> int:
         """Remove the thing and return how many bytes of disk that freed."""
-        folder = self.home.images / key
+        folder = self.root / key
         freed = disk_usage(folder)
         # Renamed first: a half-deleted folder must never look like a whole one.
         private_folder(self.home.staging)
@@ -92,7 +113,7 @@ class Store:
         return freed
 
     def leftovers(self) -> list[Path]:
-        """Staging folders that no running build owns, as a killed build leaves them."""
+        """Staging folders that no running build owns, as a killed build leaves them; of all shelves."""
         if not self.home.staging.is_dir():
             return []
         building = {
@@ -114,7 +135,8 @@ def age_days(seconds_since_epoch: float) -> float:
     return (time.time() - seconds_since_epoch) / 86400
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
+    """Have the kernel write all of the folder's files to the disk."""
     for path in folder.rglob("*"):
         if path.is_file():
             descriptor = os.open(path, os.O_RDONLY)

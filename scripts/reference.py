@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,20 @@ def reference() -> str:
         "Written by `make docs` from the program; a test keeps them equal.",
         _command("devbox", group, context),
         _statuses(),
-        *(
-            _command(f"devbox {name}", command, type(context)(command, info_name=name, parent=context))
-            for name, command in sorted(group.commands.items())
-            if not command.hidden
-        ),
+        *_verbs("devbox", group, context),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _verbs(title: str, group: Any, context: Any) -> Iterator[str]:
+    """Each verb of the group, and after it the verbs that it has itself."""
+    for name, command in sorted(group.commands.items()):
+        if command.hidden:
+            continue
+        inside = type(context)(command, info_name=name, parent=context)
+        yield _command(f"{title} {name}", command, inside)
+        if hasattr(command, "commands"):
+            yield from _verbs(f"{title} {name}", command, inside)
 
 
 def _command(title: str, command: Any, context: Any) -> str:

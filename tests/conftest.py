@@ -83,13 +83,13 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture(scope="session")
 def shared_home(request: pytest.FixtureRequest) -> Iterator[Home]:
-    """A home whose images outlive the session, and all else of which must be gone at its end."""
+    """A home whose images, layers and templates outlive the session; all else must be gone at its end."""
     kept = Path(os.environ.get("DEVBOX_TEST_HOME") or Path.home() / ".cache" / "devbox-tests")
     for remains in remains_of_dead_sessions(kept):
         remains.remove()
     home = Home(kept / str(os.getpid()))
     home.root.mkdir(mode=0o700, parents=True)
-    for shared in (home.images, home.staging, home.locks):
+    for shared in (home.images, home.layers, home.templates, home.staging, home.locks):
         (kept / shared.name).mkdir(mode=0o700, exist_ok=True)
         shared.symlink_to(kept / shared.name)
     yield home

@@ -17,10 +17,14 @@ from types import FrameType
 from typing import Any, TextIO
 
 _PYTHON = {
-    "libvirt.py": {"create", "defineXML", "destroy", "setMetadata", "shutdown", "undefineFlags"},
+    "libvirt.py": {
+        *("create", "createXML", "defineXML", "destroy", "resume", "setMetadata", "shutdown", "suspend"),
+        "undefineFlags",
+    },
+    "libvirt_qemu.py": {"qemuMonitorCommandWithFiles"},
     "process.py": {"run", "stream"},
 }
-_C = {"rename", "replace"}
+_C = {"link", "rename", "replace"}
 
 
 class Killer:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from devbox import process
-from devbox.addresses import SSH_PORT, loopback, mac, segment_group, uplink
+from devbox.addresses import SSH_PORT, UPLINK_MAC, loopback, mac, segment_group, uplink
 from devbox.host.kvm import linux_image
 from devbox.paths import Home, private_folder
 from devbox.providers import Forward, Mark, Owned, Provider, Segment, Shape
@@ -44,7 +44,7 @@ def shape(
         "identity": files.identity,
         "console": files.console,
         "ip": ip,
-        "uplink_mac": mac("uplink", environment, machine),
+        "uplink_mac": UPLINK_MAC,
         "segment_mac": mac("segment", environment, machine),
         "uplink": uplink(CIDR),
         "segment": Segment(CIDR, group, port),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devbox import paths
-from devbox.cli import verbs
+from devbox.cli import app, verbs
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -32,6 +32,19 @@ def reference() -> str:
 
 def test_the_reference_is_what_the_program_says() -> None:
     assert (ROOT / "docs" / "reference.md").read_text() == reference(), "run 'make docs'"
+
+
+def test_the_reference_has_the_verbs_of_verbs() -> None:
+    text = reference()
+    inside = [
+        f"## devbox {group.name} {command.name or command.callback.__name__}\n"
+        for group in app.registered_groups
+        if group.typer_instance is not None
+        for command in group.typer_instance.registered_commands
+        if command.callback is not None
+    ]
+    assert "## devbox checkpoint save\n" in inside
+    assert [heading for heading in inside if heading not in text] == []
 
 
 def test_the_readme_names_every_verb() -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from bench.bare import BARE, ENVIRONMENT, MACHINE
 from bench.by_hand import Boot, boot_of
-from bench.host import PROJECTS, Host
+from bench.host import Host
 from bench.row import Limit, Row, compare, timed
 
 
 def measure(here: Host) -> Row:
-    project = PROJECTS / "bare"
     here.devbox("build", "debian-12")
     with tempfile.TemporaryDirectory(prefix="devbox-bench-") as folder:
         same: list[Boot] = []
 
         def up() -> float:
-            seconds = here.devbox("-C", project, "up", "--yes")
-            same[:] = [boot_of(here.home, "bench-bare", "one", Path(folder))]
-            here.devbox("-C", project, "destroy", "--yes")
+            seconds = here.devbox("-C", BARE, "up", "--yes", "--cold")
+            same[:] = [boot_of(here.home, ENVIRONMENT, MACHINE, Path(folder))]
+            here.devbox("-C", BARE, "destroy", "--yes")
             return seconds
 
         def by_hand() -> float:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from devbox import process
+from devbox import process, seals
 from devbox.box import Box
 from devbox.build import disk, grub
 from devbox.build.bootstrap import Root, make_root
@@ -99,6 +99,7 @@ def obtain_image(box: Box, home: Home, emit: Emit, *, fresh: bool = False) -> Im
 
     def make(folder: Path) -> None:
         build(recipe, folder, told)
+        seals.seal(folder)
 
     store = Store(home)
     if store.find(recipe.key) is None:

@@ -63,6 +63,9 @@ def verbs() -> list[str]:
 def _register() -> None:
     for verb in verbs():
         module = importlib.import_module(f"{__name__}.{verb}")
+        if group := getattr(module, "group", None):  # a verb with verbs of its own
+            app.add_typer(group, name=verb, epilog=getattr(module, "EXAMPLES", None))
+            continue
         function = getattr(module, verb)
         app.command(name=verb, epilog=getattr(module, "EXAMPLES", None))(function)
 

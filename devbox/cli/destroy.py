@@ -22,16 +22,14 @@ def destroy(
     name: Annotated[str, typer.Option(help="The environment, instead of this folder's.")] = "",
 ) -> None:
     """Remove the environment's machines, disks and keys; images stay for the next time."""
-    from devbox.removal import destroy_environment, environment_machines
+    from devbox.removal import checkpoints_of, destroy_environment, environment_machines
 
     invocation: Invocation = context.obj
     chosen = name or invocation.session().environment.name
     machines = environment_machines(chosen)
-    agree(
-        [f"machine.{machine}: everything on its disk" for machine in machines],
-        yes=yes,
-        what="'devbox destroy'",
-    )
+    losses = [f"machine.{machine}: everything on its disk" for machine in machines]
+    losses += [f"checkpoint.{checkpoint}: what was saved" for checkpoint in checkpoints_of(chosen)]
+    agree(losses, yes=yes, what="'devbox destroy'")
     with invocation.emitting(as_json=as_json) as emit:
         destroy_environment(chosen, emit)
     if not as_json:

@@ -25,6 +25,7 @@ MachinesArgument = Annotated[
     typer.Argument(metavar="[MACHINE]...", help="Only these machines; all when none is named."),
 ]
 MachineArgument = Annotated[str, typer.Argument(metavar="MACHINE", help="The machine's name.")]
+ColdOption = Annotated[bool, typer.Option("--cold", help="Boot machines instead of cloning them.")]
 StrategyOption = Annotated[
     str, typer.Option(help="Ansible strategy; empty chooses Mitogen's where it works.", show_default=False)
 ]

@@ -19,7 +19,7 @@ def plan(context: typer.Context, as_json: JsonOption = False) -> None:
     from devbox.views.plan import show_plan
 
     invocation: Invocation = context.obj
-    decided = invocation.session().plan()
+    decided = invocation.session().plan().plan
     if as_json:
         show_json(decided.as_json())
     else:

@@ -46,12 +46,12 @@ def ensure(path: Path, comment: str) -> KeyPair:
 
     private_folder(path.parent)
     with FileLock(path.with_name(f".{path.name}.lock"), mode=0o600):
-        if path.exists():
-            return read(path)
-        pair = generate(comment)
-        _write(path.with_name(f"{path.name}.pub"), f"{pair.public}\n".encode())
-        _write(path, pair.private)
-        return pair
+        if not path.exists():
+            pair = generate(comment)
+            _write(path.with_name(f"{path.name}.pub"), f"{pair.public}\n".encode())
+            _write(path, pair.private)
+        # Read at the first call too, where it has the comment: digests are made of what is returned.
+        return read(path)
 
 
 def read(path: Path) -> KeyPair:

@@ -91,10 +91,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """Changes in an order in which they can be made; ``unchanged`` names what stays as it is."""
+    """Changes in an order in which they can be made; ``unchanged`` names what stays as it is.
+
+    ``cached`` tells what need not be made since the store has it, as address and label.
+    """
 
     changes: tuple[Change, ...]
     unchanged: tuple[str, ...] = field(default=())
+    cached: tuple[tuple[str, str], ...] = field(default=())
 
     @property
     def empty(self) -> bool:
@@ -112,6 +116,7 @@ class Plan:
         return {
             "changes": [change.as_json() for change in self.changes],
             "unchanged": list(self.unchanged),
+            "cached": [{"address": address, "label": label} for address, label in self.cached],
             "summary": {action.verb: self.count(action) for action in Action},
         }
 

@@ -75,7 +75,7 @@ def _deletion(resource: Resource) -> Change:
 
 def _ordered(resources: Mapping[str, Resource]) -> list[str]:
     graph = {
-        address: [need for need in resource.needs() if need in resources]
+        address: [need for need in (*resource.needs(), *resource.follows()) if need in resources]
         for address, resource in sorted(resources.items())
     }
     try:

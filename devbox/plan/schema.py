@@ -52,7 +52,11 @@ class Resource(BaseModel):
         return f"{self.kind}.{self.name}"
 
     def needs(self) -> Sequence[str]:
-        """Addresses of what must be there before this one."""
+        """Addresses of what must be there before this one; made anew, it changes this one too."""
+        return ()
+
+    def follows(self) -> Sequence[str]:
+        """Addresses of what only has to come first where both are made."""
         return ()
 
     @classmethod

@@ -15,6 +15,7 @@ class Power(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     PAUSED = "paused"
+    SUSPENDED = "suspended"  # off, its RAM on disk
     CRASHED = "crashed"
 
 
@@ -27,6 +28,7 @@ class Capabilities:
     port_forwards: bool = True
     console: bool = True
     overlays: bool = True
+    freezing: bool = False  # machines can be put on disk with their RAM, and cloned from there
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,31 @@ class Mark:
 
 def domain_name(environment: str, machine: str) -> str:
     return f"{machine}.{environment}.devbox"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A machine on disk, running: ``disk`` and RAM fit together, and nothing of it changes any more.
+
+    Where ``memory`` exists it holds the RAM, to be mapped by any number of clones; else ``state``
+    has the RAM in it and is read as a whole. ``maker`` tells what it depends on, such as the
+    hypervisor's version: only the same can thaw it.
+    """
+
+    folder: Path
+    maker: str
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk.qcow2"
+
+    @property
+    def memory(self) -> Path:
+        return self.folder / "memory"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
 
 
 @dataclass(frozen=True)
@@ -133,8 +160,39 @@ class Provider(Protocol):
         Creating one that exists brings its definition to this shape and keeps its disk.
         """
 
+    def renew(self, shape: Shape) -> None:
+        """Put a new disk over the shape's base in the place of the disk of a machine that is off."""
+
     def start(self, name: str) -> None:
-        """Start it; one that runs already is left alone."""
+        """Boot it, or let it go on where it was paused or suspended; one that runs is left alone."""
+
+    def maker(self, shape: Shape) -> str:
+        """A digest of what a frozen machine of this shape depends on, besides its disk."""
+
+    def pause(self, name: str) -> None:
+        """Stop its processors; one that is paused is left alone."""
+
+    def resume(self, name: str) -> None:
+        """Let the processors of a paused machine go on."""
+
+    def freeze(self, name: str, frozen: Frozen, *, clones: bool = True) -> None:
+        """Write RAM and devices of a paused machine into the folder and switch it off.
+
+        Its disk stays where it is, for the caller to keep. ``clones`` says that it is worth some
+        time now to have clones start quickly later.
+        """
+
+    def thaw(self, name: str, frozen: Frozen) -> None:
+        """Start it from a frozen machine instead of booting it; it is left paused.
+
+        Raises DevboxError when that can't be done here; the machine is off then.
+        """
+
+    def suspend(self, name: str) -> None:
+        """Switch a running machine off with its RAM on disk; ``start`` lets it go on from there."""
+
+    def line(self, name: str) -> Path:
+        """The socket of a running machine's line to its agent (``devbox.guest.agent``)."""
 
     def shutdown(self, name: str, timeout: float) -> None:
         """Ask the guest to power off and wait; pull the plug after ``timeout`` seconds."""

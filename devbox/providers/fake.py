@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from devbox.errors import DevboxError
 from devbox.paths import private_folder
-from devbox.providers import Capabilities, Forward, Mark, Owned, Power, Shape
+from devbox.providers import Capabilities, Forward, Frozen, Mark, Owned, Power, Shape
 
 Before = Callable[[str, str], None]
 
@@ -85,7 +85,10 @@ class FakeProvider:
     def start(self, name: str) -> None:
         with self._book() as book:
             record = _one(book, name)
-            if record.on:
+            if record.power in {Power.PAUSED, Power.SUSPENDED}:
+                self._before("resume", name)
+                book[name] = replace(record, power=Power.RUNNING, running=record.forwards)
+            if record.power in {Power.PAUSED, Power.SUSPENDED, Power.RUNNING}:
                 return
             try:
                 _check_ports(name, record, book)
@@ -95,6 +98,53 @@ class FakeProvider:
             self._before("start", name)
             Path(record.console).touch(mode=0o600)
             book[name] = replace(record, power=Power.RUNNING, running=record.forwards, last_words="")
+
+    def maker(self, shape: Shape) -> str:
+        return f"fake {shape.cpus} {shape.memory}"
+
+    def renew(self, shape: Shape) -> None:
+        self._before("disk", shape.mark.domain)
+        shape.disk.unlink(missing_ok=True)
+        shape.disk.touch(mode=0o600)
+        shape.disk.write_text(f"an overlay over {shape.base}\n")
+
+    def pause(self, name: str) -> None:
+        self._change(name, "pause", {Power.RUNNING}, Power.PAUSED)
+
+    def resume(self, name: str) -> None:
+        self._change(name, "resume", {Power.PAUSED}, Power.RUNNING)
+
+    def freeze(self, name: str, frozen: Frozen, *, clones: bool = True) -> None:
+        with self._book() as book:
+            record = _one(book, name)
+            self._before("freeze", name)
+            private_folder(frozen.folder)
+            frozen.state.write_text(f"the state of {record.disk}\n")
+            if clones:
+                frozen.memory.write_text(f"the memory of {record.disk}\n")
+        self._stop(name, "frozen")
+
+    def thaw(self, name: str, frozen: Frozen) -> None:
+        if not frozen.state.read_text().startswith("the state of "):
+            raise DevboxError(f"The machine '{name}' could not be thawed: that is no state.")
+        self.start(name)
+        self.pause(name)
+
+    def suspend(self, name: str) -> None:
+        with self._book() as book:
+            _one(book, name)
+        self._change(name, "suspend", {Power.RUNNING, Power.PAUSED}, Power.SUSPENDED)
+
+    def line(self, name: str) -> Path:
+        with self._book() as book:
+            return Path(_one(book, name).disk).with_name("line")
+
+    def _change(self, name: str, effect: str, before: set[Power], after: Power) -> None:
+        with self._book() as book:
+            record = _one(book, name)
+            if record.power in before:
+                self._before(effect, name)
+                book[name] = replace(record, power=after)
 
     def shutdown(self, name: str, timeout: float) -> None:
         del timeout  # it obeys at once
@@ -146,7 +196,7 @@ class FakeProvider:
     def _stop(self, name: str, last_words: str) -> None:
         with self._book() as book:
             record = _one(book, name)
-            if record.on:
+            if record.on or record.power is Power.SUSPENDED:
                 self._before("stop", name)
                 book[name] = replace(record, power=Power.STOPPED, running=(), last_words=last_words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,24 +32,40 @@ _BESIDE = (
     "workarounds",
 )
 _ROLE_WORDS = ("import_role", "include_role")
-_PLAYBOOK_WORDS = ("import_playbook",)
-_NOISE = {"__pycache__", ".git", "molecule", "tests", "README.md"}
+_FILE_WORDS = ("import_playbook", "import_tasks", "include_tasks", "include_vars")
+_CONTENT = {"files", "templates"}  # never tasks, whatever they look like
+_NOISE = {"__pycache__", ".git"}
+_NOISE_OF_A_ROLE = {"molecule", "tests", "README.md"}  # at its top; further down it may be what is copied
 
 
 @dataclass(frozen=True)
 class Brought:
-    """``parts`` maps a name (``roles/x/tasks/main.yml``, ``vars.glance_source``) to its content's digest."""
+    """``parts`` maps a name to its content's digest.
+
+    Names are ``roles/x/tasks/main.yml``, ``vars.glance_source``, ``sources.glance_source`` (the tree that
+    the variable names) and ``tools.ansible-core``.
+    """
 
     parts: Mapping[str, str]
 
     @classmethod
-    def of(cls, files: Mapping[str, str], variables: Mapping[str, object]) -> Brought:
-        values = {f"vars.{name}": _sha256(_canonical(value)) for name, value in variables.items()}
-        return cls({**files, **values})
+    def of(
+        cls,
+        files: Mapping[str, str],
+        variables: Mapping[str, object],
+        *,
+        sources: Mapping[str, str] | None = None,
+        tools: Mapping[str, object] | None = None,
+    ) -> Brought:
+        """Files and source trees come as digests, variables and tools' versions as values."""
+        values = {f"vars.{name}": digest_of(value) for name, value in variables.items()}
+        trees = {f"sources.{name}": digest for name, digest in (sources or {}).items()}
+        versions = {f"tools.{name}": digest_of(value) for name, value in (tools or {}).items()}
+        return cls({**files, **values, **trees, **versions})
 
     @property
     def digest(self) -> str:
-        return _sha256(_canonical(dict(self.parts)))
+        return digest_of(dict(self.parts))
 
     def reasons(self, before: Mapping[str, str]) -> list[str]:
         """Sentences' halves that say why this differs from the parts that were there before."""
@@ -62,11 +78,26 @@ class Brought:
 
 
 def brought_by(playbook: Path, role_folders: Sequence[Path]) -> dict[str, str]:
-    """Name to SHA-256 of each file that the playbook, its neighbours and its roles consist of.
+    """Name to SHA-256 of each file that the playbook, its neighbours and its roles consist of."""
+    return digests_of(files_brought_by(playbook, role_folders))
+
+
+def digests_of(files: Mapping[str, Path]) -> dict[str, str]:
+    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+
+
+def digest_of(value: object) -> str:
+    """Of a value as JSON: the order of a mapping's keys is no difference."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def files_brought_by(playbook: Path, role_folders: Sequence[Path]) -> dict[str, Path]:
+    """The files that the playbook, its neighbours and its roles consist of, by the name to show.
 
     A role that is named by a variable can be any: then all roles count.
     """
-    parts: dict[str, str] = {}
+    files: dict[str, Path] = {}
     roles: set[str] = set()
     waiting = [playbook]
     seen: set[Path] = set()
@@ -75,21 +106,22 @@ def brought_by(playbook: Path, role_folders: Sequence[Path]) -> dict[str, str]:
         if file in seen or not file.is_file():
             continue
         seen.add(file)
-        parts[f"playbooks/{_relative(file, playbook.parent)}"] = _sha256(file.read_bytes())
+        files[f"playbooks/{_relative(file, playbook.parent)}"] = file
         document = _load(file)
         roles |= set(_role_names(document))
-        waiting += [file.parent / name for name in _words(document, _PLAYBOOK_WORDS)]
+        waiting += [file.parent / name for name in _words(document, _FILE_WORDS)]
         waiting += [file.parent / str(name) for name in _listed(document, "vars_files")]
     for folder in _BESIDE:
-        beside = playbook.parent / folder
-        parts |= _tree(beside, f"playbooks/{folder}")
-        roles |= _roles_named_in(_yaml_files(beside))
-    return parts | _roles(roles, role_folders)
+        there = _tree(playbook.parent / folder)
+        files |= {f"playbooks/{folder}/{name}": file for name, file in there.items()}
+        if folder not in _CONTENT:
+            roles |= _roles_named_in(there)
+    return files | _roles(roles, role_folders)
 
 
-def _roles(names: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
+def _roles(names: Iterable[str], folders: Sequence[Path]) -> dict[str, Path]:
     """The files of the roles and of those that they depend on or include."""
-    parts: dict[str, str] = {}
+    files: dict[str, Path] = {}
     waiting, seen = sorted(names), set[str]()
     while waiting:
         name = waiting.pop()
@@ -101,15 +133,18 @@ def _roles(names: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
             continue
         role = next((folder / name for folder in folders if (folder / name).is_dir()), None)
         if role is not None:
-            parts |= _tree(role, f"roles/{name}")
-            waiting += sorted(_roles_named_in(_yaml_files(role)))
-    return parts
+            there = _tree(role, _NOISE_OF_A_ROLE)
+            files |= {f"roles/{name}/{inside}": file for inside, file in there.items()}
+            waiting += sorted(_roles_named_in(there))
+    return files
 
 
-def _roles_named_in(files: Iterable[Path]) -> set[str]:
+def _roles_named_in(files: Mapping[str, Path]) -> set[str]:
     """Most files have no word that could name a role, and reading YAML is what takes the time."""
     found: set[str] = set()
-    for file in files:
+    for name, file in files.items():
+        if file.suffix not in (".yml", ".yaml") or name.partition("/")[0] in _CONTENT:
+            continue
         content = file.read_bytes()
         if b"role" in content or b"dependencies" in content:
             found.update(_role_names(_load(file)))
@@ -173,24 +208,16 @@ def _load(file: Path) -> Any:
         ) from error
 
 
-def _yaml_files(folder: Path) -> list[Path]:
-    return [
-        file for file in _files(folder) if file.suffix in (".yml", ".yaml") and "templates" not in file.parts
-    ]
-
-
-def _tree(folder: Path, label: str) -> dict[str, str]:
-    return {f"{label}/{_relative(file, folder)}": _sha256(file.read_bytes()) for file in _files(folder)}
-
-
-def _files(folder: Path) -> list[Path]:
+def _tree(folder: Path, noise_at_the_top: Collection[str] = ()) -> dict[str, Path]:
+    """The files below the folder, by their name in it."""
     if not folder.is_dir():
-        return []
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file() and not _NOISE & {*file.relative_to(folder).parts}
-    )
+        return {}
+    inside = {file.relative_to(folder): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {
+        str(name): file
+        for name, file in inside.items()
+        if not _NOISE & {*name.parts} and name.parts[0] not in noise_at_the_top
+    }
 
 
 def _relative(file: Path, folder: Path) -> str:
@@ -201,11 +228,3 @@ def _verb(before: str | None, after: str | None) -> str:
     if before is None:
         return "is new"
     return "is gone" if after is None else "differs"
-
-
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

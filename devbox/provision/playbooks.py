@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import Refused
 from devbox.paths import shipped
-from devbox.provision.brought import Brought, brought_by
+from devbox.provision.brought import Brought, digests_of, files_brought_by
+from devbox.provision.sources import source_folders, tree_digest
+from devbox.provision.variables import that_matter
 
+LAYER_FORMAT = 1  # raised when devbox makes layers in another way, so that old ones are not taken
 _ENDINGS = (".yml", ".yaml")
+_TreeDigest: TypeAlias = Callable[[Path], str]
 
 
 @dataclass(frozen=True)
@@ -71,26 +78,63 @@ class Playbooks:
             advice="'devbox playbooks' lists those that there are.",
         )
 
-    def brought(self, machine: MachineSpec, variables: Mapping[str, object]) -> Brought:
-        """All that decides what the machine's playbooks do: their files, roles' files, variables."""
-        files: dict[str, str] = {}
-        for name in (*machine.bake, *machine.provision):
-            files |= brought_by(self.find(name).file, self.role_folders)
-        return Brought.of(files, {**variables, "playbooks": [*machine.bake, "--", *machine.provision]})
+    def baked(self, name: str, variables: Mapping[str, object]) -> Brought:
+        """All that decides what a layer holds that this one playbook makes, the layer below apart."""
+        files = self._files([name])
+        mattering = that_matter(_texts(files), variables)
+        tools = {"ansible-core": version("ansible-core"), "layer": LAYER_FORMAT}
+        return Brought.of(
+            digests_of(files), mattering, sources=self._sources(mattering, tree_digest), tools=tools
+        )
 
-    def digests(self, environment: Environment) -> dict[str, str]:
+    def brought(
+        self, machine: MachineSpec, variables: Mapping[str, object], *, baked: bool = False
+    ) -> Brought:
+        """All that decides what the machine's playbooks do: files, variables, source trees.
+
+        ``baked`` says that a layer brings what its ``bake:`` asks for, and only the others count.
+        """
+        return self._brought(machine, variables, baked, tree_digest)
+
+    def digests(self, environment: Environment, *, baked: bool = False) -> dict[str, str]:
         """For each machine that has playbooks, the digest of all that decides what they do."""
-        return {
-            machine.name: self.brought(machine, environment.vars).digest
-            for machine in environment.machines
-            if machine.bake or machine.provision
-        }
+        return {name: brought.digest for name, brought in self._each(environment, baked)}
 
-    def brought_json(self, environment: Environment) -> str:
-        """The same file by file, to be kept and compared with what is there later."""
-        kept = {
-            machine.name: dict(self.brought(machine, environment.vars).parts)
-            for machine in environment.machines
-            if machine.bake or machine.provision
-        }
+    def brought_json(self, environment: Environment, *, baked: bool = False) -> str:
+        """The same part by part, to be kept and compared with what is there later."""
+        kept = {name: dict(brought.parts) for name, brought in self._each(environment, baked)}
         return json.dumps(kept, indent=1, sort_keys=True)
+
+    def _each(self, environment: Environment, baked: bool) -> Iterator[tuple[str, Brought]]:
+        digest = cache(tree_digest)  # machines share source trees, which can be big
+        for machine in environment.machines:
+            if machine.provision or (machine.bake and not baked):
+                yield machine.name, self._brought(machine, environment.vars, baked, digest)
+
+    def _brought(
+        self, machine: MachineSpec, variables: Mapping[str, object], baked: bool, digest: _TreeDigest
+    ) -> Brought:
+        """All variables count, but no tree that only a playbook of another machine names."""
+        bake = () if baked else machine.bake
+        files = self._files([*bake, *machine.provision])
+        sources = self._sources(that_matter(_texts(files), variables), digest)
+        listed = {"playbooks": [*bake, "--", *machine.provision]}
+        return Brought.of(digests_of(files), {**variables, **listed}, sources=sources)
+
+    def _files(self, names: Iterable[str]) -> dict[str, Path]:
+        files: dict[str, Path] = {}
+        for name in names:
+            files |= files_brought_by(self.find(name).file, self.role_folders)
+        settings = self.project / "ansible.cfg"
+        return files | ({settings.name: settings} if settings.is_file() else {})
+
+    def _sources(self, variables: Mapping[str, object], digest: _TreeDigest) -> dict[str, str]:
+        folders = source_folders(variables, self.project)
+        return {name: digest(folder) for name, folder in folders.items()}
+
+
+def _texts(files: Mapping[str, Path]) -> Iterator[str]:
+    for file in files.values():
+        content = file.read_bytes()
+        if b"\0" not in content:
+            yield content.decode(errors="replace")

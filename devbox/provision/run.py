@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,18 @@ def provision(
     *,
     strategy: str = "",
 ) -> dict[str, HostStats]:
-    """Run the playbooks of all machines, each machine's in its order; return the counts by machine.
+    """Run the ``provision:`` playbooks of all machines, each machine's in its order.
 
-    ``endpoints`` is by machine name; their host keys must stand in the environment's known_hosts.
+    Returns the counts by machine. ``endpoints`` is by machine name; their host keys must stand in
+    the environment's known_hosts.
     ``strategy`` is Ansible's; empty takes Mitogen, and plain SSH where Mitogen can't work.
     Raises DevboxError that names the machine, the task, its place and what it said.
     """
     paths = home.environment(environment.name)
     playbooks = Playbooks(environment.project)
-    files = [playbooks.find(name).file for name in playbook_order(environment.machines)]
+    # What was baked is in the disks that the machines stand on.
+    machines = [replace(machine, bake=()) for machine in environment.machines]
+    files = [playbooks.find(name).file for name in playbook_order(machines)]
     hosts = inventory(environment, endpoints, paths.known_hosts, extra=_offers())
     private_folder(paths.logs)
     _write(paths.inventory, json.dumps(hosts, indent=1, default=str))

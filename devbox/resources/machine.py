@@ -12,6 +12,7 @@ from devbox import addresses
 from devbox.environment import MachineSpec
 from devbox.plan import Effect, Existing, Resource
 from devbox.providers import Forward, Mark, Owned, Power, domain_name
+from devbox.qcow2 import chain
 from devbox.resources.world import World
 from devbox.units import Size
 
@@ -30,6 +31,7 @@ class MachineResource(Resource):
 
     box: Annotated[str, Effect.REPLACE]
     image: Annotated[str, Effect.REPLACE]
+    layer: Annotated[str, Effect.REPLACE] = ""
     cpus: Annotated[int, Effect.RESTART]
     memory: Annotated[Bytes, Effect.RESTART]
     disk: Annotated[Bytes, _grown_or_shrunk]
@@ -40,11 +42,20 @@ class MachineResource(Resource):
     running: Annotated[bool, Effect.START] = True
 
     @classmethod
-    def wanted(cls, spec: MachineSpec, image: str, cidr: IPv4Network, peers: dict[str, IPv4Address]) -> Self:
+    def wanted(
+        cls,
+        spec: MachineSpec,
+        image: str,
+        cidr: IPv4Network,
+        peers: dict[str, IPv4Address],
+        *,
+        layer: str = "",
+    ) -> Self:
         return cls(
             name=spec.name,
             box=spec.box,
             image=image,
+            layer=layer,
             cpus=spec.cpus,
             memory=spec.memory,
             disk=spec.disk,
@@ -55,7 +66,15 @@ class MachineResource(Resource):
         )
 
     def needs(self) -> Sequence[str]:
-        return (f"image.{self.box}",)
+        return (f"layer.{self.layer[:12]}" if self.layer else f"image.{self.box}",)
+
+    def follows(self) -> Sequence[str]:
+        return (f"template.{self.template}",)
+
+    @property
+    def template(self) -> str:
+        """The name of the template that it can be cloned from: what it stands on, and its shape."""
+        return f"{(self.layer or self.image)[:12]}-{self.cpus}x{self.memory.mib}-{self.disk.mib}"
 
     @property
     def forwards(self) -> tuple[Forward, ...]:
@@ -79,26 +98,31 @@ class MachineResource(Resource):
         if not owned.mark.made:
             return Existing(resource, tainted="it was left half-made")
         paths = world.paths.machine(resource.name)
-        for path, what in ((paths.disk, "disk"), (world.home.images / resource.image, "image")):
+        for path in (*chain(paths.disk), world.home.images / resource.image):
             if not path.exists():
-                return Existing(resource, tainted=f"its {what} is gone ({path})")
+                what = "its disk is gone" if path == paths.disk else "what it stands on is gone"
+                return Existing(resource, tainted=f"{what} ({path})")
         return Existing(resource)
 
     # Making needs far more modules than looking, and 'devbox status' only looks: hence the late imports.
 
     def create(self, world: World) -> None:
-        from devbox.resources import making
+        from devbox.resources import cloning, making
 
-        mark = self._mark(world)
-        world.provider.create(making.shape(self, mark, world))
-        making.give_identity(self, world)
-        making.start(self, world)
+        mark = self.mark(world)
+        if not cloning.cloned(self, mark, world):
+            world.provider.create(making.shape(self, mark, world))
+            making.give_identity(self, world)
+            making.start(self, world)
         world.provider.remark(mark.but(made=True))
 
     def update(self, world: World, before: Self, effect: Effect) -> None:
         from devbox.resources import making
 
         name = domain_name(world.environment.name, self.name)
+        if effect is Effect.START and making.power(world, name) in {Power.PAUSED, Power.SUSPENDED}:
+            making.wake(self, world)
+            return
         mark = next(owned.mark for owned in world.provider.machines() if owned.mark.domain == name)
         making.give_identity(self, world)
         if effect is Effect.LIVE and before.running:
@@ -121,5 +145,8 @@ class MachineResource(Resource):
         """The canonical text of what was asked for; whether it runs is read from the provider."""
         return self.model_dump_json(exclude={"running"})
 
-    def _mark(self, world: World) -> Mark:
-        return Mark(world.environment.name, self.name, str(world.environment.file), self.spec())
+    def mark(self, world: World) -> Mark:
+        """What the machine carries from its first moment; playbooks count that ran before it was frozen."""
+        origin = str(world.environment.file)
+        applied = world.checkpoint.provisioned(self.name) if world.checkpoint else ""
+        return Mark(world.environment.name, self.name, origin, self.spec(), provisioned=applied)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from dataclasses import replace
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +19,14 @@ from devbox.guest.identity import Identity, hosts_text, identity_archive
 from devbox.guest.promises import Promise, verify
 from devbox.guest.ready import Probe, wait_ready
 from devbox.guest.ssh import connect
+from devbox.layers import base_disk
 from devbox.paths import MachinePaths, private_folder
 from devbox.providers import Mark, Power, Segment, Shape, domain_name
+from devbox.qcow2 import chain
 from devbox.resources.access import endpoint_of, publish, write_private
+from devbox.resources.saved import own_disk
 from devbox.resources.world import World
+from devbox.seals import check
 
 if TYPE_CHECKING:
     from devbox.guest.ssh import Session
@@ -30,9 +35,9 @@ if TYPE_CHECKING:
 _CONSOLE_TAIL = 65536  # bytes of the serial console that the diagnosis reads
 
 
-def shape(machine: MachineResource, mark: Mark, world: World) -> Shape:
-    """What the provider needs to make this machine on this host."""
-    image = load_image(world.home, machine.image)
+def outline(machine: MachineResource, mark: Mark, world: World) -> Shape:
+    """The machine's shape but for its kernel's command line, which only a built image knows."""
+    image = world.home.images / machine.image
     paths = world.paths.machine(machine.name)
     group, port = addresses.segment_group(str(world.home.root), world.environment.name)
     return Shape(
@@ -41,15 +46,15 @@ def shape(machine: MachineResource, mark: Mark, world: World) -> Shape:
         memory=machine.memory,
         disk=paths.disk,
         disk_size=machine.disk,
-        base=image.disk,
-        kernel=image.kernel,
-        initrd=image.initrd,
-        cmdline=image.cmdline,
+        base=base_disk(world.home, machine.image, machine.layer),
+        kernel=image / "vmlinuz",
+        initrd=image / "initrd",
+        cmdline="",
         cpu_model=world.boxes[machine.box].cpu if machine.box in world.boxes else "Nehalem",
         identity=paths.identity,
         console=paths.console,
         ip=machine.ip,
-        uplink_mac=addresses.mac("uplink", mark.domain),
+        uplink_mac=addresses.UPLINK_MAC,
         segment_mac=addresses.mac("segment", mark.domain),
         uplink=addresses.uplink(machine.cidr),
         segment=Segment(machine.cidr, group, port),
@@ -57,14 +62,30 @@ def shape(machine: MachineResource, mark: Mark, world: World) -> Shape:
     )
 
 
+def shape(machine: MachineResource, mark: Mark, world: World, base: Path | None = None) -> Shape:
+    """What the provider needs to make this machine on this host, on its layer or on another ``base``.
+
+    Raises Damaged where something of the store that its disk stands on is not what was put there.
+    """
+    image = load_image(world.home, machine.image)
+    check(image.folder, adopt=True)
+    found = outline(machine, mark, world)
+    found = replace(found, cmdline=image.cmdline, base=base or found.base)
+    for disk in (*chain(found.base), *(chain(found.disk) if found.disk.exists() else ())):
+        for folder in (disk.parent, disk.parent.parent):  # a checkpoint has a folder for each machine
+            if (folder / "seal.json").exists():
+                check(folder)
+    return found
+
+
 def give_identity(machine: MachineResource, world: World) -> None:
     """Write the archive that the guest unpacks at its next boot."""
     paths = world.paths.machine(machine.name)
     private_folder(paths.root)
-    write_private(paths.identity, identity_archive(_identity(machine, world)))
+    write_private(paths.identity, identity_archive(identity_of(machine, world)))
 
 
-def _identity(machine: MachineResource, world: World) -> Identity:
+def identity_of(machine: MachineResource, world: World) -> Identity:
     alias = domain_name(world.environment.name, machine.name)
     host_key = keys.ensure(world.paths.machine(machine.name).host_key, alias)
     user_key = keys.ensure(world.home.key, "devbox")
@@ -79,7 +100,7 @@ def _identity(machine: MachineResource, world: World) -> Identity:
         machines=machine.peers,
         ip=machine.ip,
         prefix=machine.cidr.prefixlen,
-        uplink_mac=addresses.mac("uplink", alias),
+        uplink_mac=addresses.UPLINK_MAC,
         segment_mac=addresses.mac("segment", alias),
         uplink=way_out,
         host_key=host_key.private.decode(),
@@ -101,9 +122,10 @@ def start(machine: MachineResource, world: World) -> None:
     endpoint = endpoint_of(world.home, world.environment.name, machine.name, machine.ip)
     console = world.paths.machine(machine.name).console
     booted_at = console.stat().st_size if console.exists() else 0
+    own_disk(world.home, world.paths, machine.name, lambda base: _renew(machine, base, world))
     world.provider.start(name)
     probe = Probe(
-        power=lambda: _power(world, name),
+        power=lambda: power(world, name),
         console=lambda: console_tail(console, booted_at),
         last_words=lambda: world.provider.last_words(name),
     )
@@ -117,11 +139,25 @@ def start(machine: MachineResource, world: World) -> None:
         verify(session, Promise(machine.name, address, machine.peers), timeout=60)
 
 
+def wake(machine: MachineResource, world: World) -> None:
+    """Let a machine that was paused or suspended go on, with the right time."""
+    from devbox.guest.agent import Line
+
+    name = domain_name(world.environment.name, machine.name)
+    world.provider.start(name)
+    with Line(world.provider.line(name), name) as line:
+        line.wake()
+
+
+def _renew(machine: MachineResource, base: Path, world: World) -> None:
+    world.provider.renew(shape(machine, machine.mark(world), world, base))
+
+
 def refresh_peers(machine: MachineResource, world: World) -> None:
     """Tell a running machine who else is there now, without a restart."""
     endpoint = endpoint_of(world.home, world.environment.name, machine.name, machine.ip)
     with connect(endpoint, timeout=60) as session:
-        put(session, "/etc/hosts", hosts_text(_identity(machine, world)).encode())
+        put(session, "/etc/hosts", hosts_text(identity_of(machine, world)).encode())
     publish(world.home, world.environment.name, machine.peers)
 
 
@@ -149,5 +185,5 @@ def console_tail(console: Path, since: int = 0) -> str:
         return ""
 
 
-def _power(world: World, name: str) -> Power | None:
+def power(world: World, name: str) -> Power | None:
     return next((owned.power for owned in world.provider.machines() if owned.mark.domain == name), None)

@@ -29,6 +29,8 @@ class ProvisioningResource(Resource):
             for owned in world.provider.machines()
             if owned.mark.environment == world.environment.name and owned.mark.provisioned
         }
+        if world.checkpoint is not None:  # what comes out of it has its playbooks applied
+            applied |= {machine: world.checkpoint.provisioned(machine) for machine in world.coming}
         return [Existing(cls(name=world.environment.name, playbooks=applied))] if applied else []
 
     def create(self, world: World) -> None:
@@ -41,7 +43,7 @@ class ProvisioningResource(Resource):
         }
         provision(world.environment, endpoints, world.home, world.emit, strategy=world.strategy)
         # Only for telling later what changed; the marks are what counts.
-        write_private(world.paths.provisioned, world.playbooks.brought_json(world.environment))
+        write_private(world.paths.provisioned, world.playbooks.brought_json(world.environment, baked=True))
         for owned in world.provider.machines():
             digest = self.playbooks.get(owned.mark.machine)
             if digest and owned.mark.environment == world.environment.name:
@@ -63,7 +65,7 @@ def what_changed(world: World) -> str:
     reasons: list[str] = []
     for machine in world.environment.machines:
         if isinstance(known := before.get(machine.name), dict):
-            reasons += world.playbooks.brought(machine, world.environment.vars).reasons(known)
+            reasons += world.playbooks.brought(machine, world.environment.vars, baked=True).reasons(known)
     shown = list(dict.fromkeys(reasons))
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + more

@@ -35,6 +35,8 @@ def plan_lines(plan: Plan) -> Iterator[Text]:
     if plan.empty:
         yield Text("Nothing to do: everything is as devbox.yml says.")
         return
+    for address, label in plan.cached:
+        yield Text.assemble(("  = ", "dim"), (address, "bold"), (f"  ({label}: cached)", "dim"))
     for change in plan.changes:
         yield from _change_lines(change)
     counts = [f"{plan.count(action)} to {action.verb}" for action in Action if plan.count(action)]

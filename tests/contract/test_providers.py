@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +14,8 @@ from shapes import Bench
 
 from devbox.errors import DevboxError
 from devbox.paths import Home
-from devbox.providers import Power, Provider, domain_name
+from devbox.providers import Frozen, Power, Provider, Shape, domain_name
+from devbox.units import Size
 
 BOTH = {Power.STOPPED, Power.CRASHED}
 
@@ -266,3 +268,116 @@ def test_two_who_start_one_machine_start_it_once(bench: Bench) -> None:
 
 def files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_paused_machine_is_on_and_goes_on(bench: Bench) -> None:
+    name = _started(bench).mark.domain
+    bench.provider.pause(name)
+    bench.provider.pause(name)
+    assert _power(bench, name) is Power.PAUSED
+    bench.provider.resume(name)
+    bench.provider.resume(name)
+    assert _power(bench, name) is Power.RUNNING
+
+
+def test_starting_a_paused_machine_lets_it_go_on(bench: Bench) -> None:
+    name = _started(bench).mark.domain
+    bench.provider.pause(name)
+    bench.provider.start(name)
+    assert _power(bench, name) is Power.RUNNING
+
+
+@pytest.mark.parametrize("clones", [True, False])
+def test_a_frozen_machine_is_off_and_thaws_paused_as_often_as_wanted(bench: Bench, clones: bool) -> None:
+    wanted = _started(bench)
+    name, frozen = wanted.mark.domain, Frozen(bench.home.root / "frozen", "")
+    bench.provider.pause(name)
+    bench.provider.freeze(name, frozen, clones=clones)
+    assert _power(bench, name) in BOTH
+    assert wanted.disk.exists()
+    assert frozen.state.stat().st_size
+    assert frozen.memory.exists() is clones
+    assert {path.name for path in frozen.folder.iterdir()} <= {"state", "memory"}
+    for _ in range(2):
+        bench.provider.thaw(name, frozen)
+        assert _power(bench, name) is Power.PAUSED
+        bench.provider.resume(name)
+        assert _power(bench, name) is Power.RUNNING
+        bench.provider.kill(name)
+    shutil.rmtree(frozen.folder)
+
+
+def test_what_is_frozen_belongs_to_its_owner_alone(bench: Bench) -> None:
+    name, frozen = _started(bench).mark.domain, Frozen(bench.home.root / "frozen", "")
+    bench.provider.pause(name)
+    bench.provider.freeze(name, frozen)
+    if bench.owned(bench.shape()).accelerator != "fake":
+        assert {path.stat().st_mode & 0o077 for path in frozen.folder.iterdir()} == {0}
+    shutil.rmtree(frozen.folder)
+
+
+def test_a_state_that_makes_no_sense_leaves_the_machine_off(bench: Bench) -> None:
+    wanted = _started(bench)
+    name, frozen = wanted.mark.domain, Frozen(bench.home.root / "frozen", "")
+    bench.provider.kill(name)
+    frozen.folder.mkdir()
+    frozen.state.write_text("nonsense")
+    with pytest.raises(DevboxError, match="thawed"):
+        bench.provider.thaw(name, frozen)
+    assert _power(bench, name) in BOTH
+    bench.provider.start(name)
+    assert _power(bench, name) is Power.RUNNING
+    shutil.rmtree(frozen.folder)
+
+
+def test_a_suspended_machine_goes_on_when_it_is_started(bench: Bench) -> None:
+    name = _started(bench).mark.domain
+    bench.provider.suspend(name)
+    assert _power(bench, name) is Power.SUSPENDED
+    assert _power(Bench(bench.home, bench.another(), bench.another), name) is Power.SUSPENDED
+    bench.provider.start(name)
+    assert _power(bench, name) is Power.RUNNING
+    bench.provider.kill(name)
+    assert _power(bench, name) in BOTH  # and not what it was suspended to
+
+
+def test_killing_a_suspended_machine_forgets_what_ran(bench: Bench) -> None:
+    name = _started(bench).mark.domain
+    bench.provider.suspend(name)
+    bench.provider.kill(name)
+    assert _power(bench, name) in BOTH
+
+
+def test_deleting_a_suspended_machine_leaves_no_file(bench: Bench) -> None:
+    wanted = _started(bench)
+    bench.provider.suspend(wanted.mark.domain)
+    bench.provider.delete(wanted.mark.domain)
+    assert not wanted.disk.parent.exists()
+
+
+def test_a_renewed_disk_stands_on_the_new_base(bench: Bench) -> None:
+    wanted = bench.made()
+    before = wanted.disk.read_bytes()
+    base = bench.home.images / "base" / "other.qcow2"
+    shutil.copy(wanted.base, base)
+    bench.provider.renew(replace(wanted, base=base))
+    assert wanted.disk.read_bytes() != before
+    assert str(base).encode() in wanted.disk.read_bytes()
+    assert wanted.disk.stat().st_mode & 0o777 == 0o600
+
+
+def test_shapes_that_differ_in_memory_or_processors_have_another_maker(bench: Bench) -> None:
+    one = bench.shape()
+    assert bench.provider.maker(one) == bench.provider.maker(bench.shape("db", 11))
+    assert bench.provider.maker(one) != bench.provider.maker(replace(one, cpus=one.cpus + 1))
+    assert bench.provider.maker(one) != bench.provider.maker(replace(one, memory=Size(one.memory * 2)))
+
+
+def _started(bench: Bench) -> Shape:
+    wanted = bench.made()
+    bench.provider.start(wanted.mark.domain)
+    return wanted
+
+
+def _power(bench: Bench, name: str) -> Power:
+    return next(one.power for one in bench.provider.machines() if one.mark.domain == name)

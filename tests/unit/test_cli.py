@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from bad.table import Case, cases, good
+from shelves import key, put
 
-from devbox import __version__
+from devbox import __version__, seals
 from devbox.cli import app, verbs
 from devbox.cli.outcome import run
+from devbox.paths import Home
+from devbox.store import Shelf
 
 Devbox = Callable[..., int]
 VERBS = {
@@ -146,6 +149,79 @@ def test_status_of_what_was_never_made(
     assert devbox("-C", tmp_path, "status", "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["name"], row["state"], row["ip"]) == ("api.shop.devbox", "missing", "10.99.0.10")
+
+
+@pytest.fixture
+def stocked(tmp_path: Path) -> Home:
+    """An image and a layer on it that nobody uses, in the home of this test."""
+    home = Home(tmp_path / "home")
+    image = put(home, Shelf.IMAGES, key(1), box="debian-12", days=40)
+    put(home, Shelf.LAYERS, key(2), image, label="debian-12+glance", days=20)
+    return home
+
+
+def test_images_as_a_tree(devbox: Devbox, stocked: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert devbox("images", "--tree") == 0
+    image, layer = capsys.readouterr().out.splitlines()
+    assert image.startswith(f"image  debian-12  {key(1)[:12]}  ")
+    assert image.endswith("unused for 40 days")
+    assert f"── layer  debian-12+glance  {key(2)[:12]}  " in layer
+    assert devbox("images", "--tree", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert [above["key"] for above in row["above"]] == [key(2)]
+    assert devbox("images", "--tree", "--verify") == 2
+
+
+def test_damage_is_found_named_and_collected(
+    devbox: Devbox, stocked: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert devbox("images", "--verify") == 0
+    assert devbox("images", "--verify", "--json") == 0
+    disk = stocked.layers / key(2) / "disk.qcow2"
+    disk.write_bytes(disk.read_bytes() + b"x")
+    capsys.readouterr()
+    assert devbox("images", "--verify", "--json") == 1
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["kind"], row["path"]) == ("layer", str(disk))
+    assert devbox("images", "--verify") == 1
+    said = capsys.readouterr().err
+    assert str(disk) in said
+    assert "devbox gc --damaged" in said
+    assert devbox("gc", "--damaged", "--older-than", "50") == 0
+    assert f"removed damaged layer '{key(2)[:12]}'" in capsys.readouterr().out
+    assert (stocked.images / key(1)).exists()
+    assert devbox("images", "--verify") == 0
+
+
+def test_a_damaged_thing_in_use_stays_and_is_a_failure(
+    devbox: Devbox, stocked: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = stocked.environment("shop").checkpoints / "good"
+    saved.mkdir(parents=True)
+    (saved / "manifest.json").write_text(json.dumps({"machines": {"api": {"base": key(2)}}}))
+    seals.seal(saved)
+    disk = stocked.layers / key(2) / "disk.qcow2"
+    disk.write_bytes(disk.read_bytes() + b"x")
+    assert devbox("gc", "--damaged", "--older-than", "0") == 1
+    said = capsys.readouterr()
+    assert said.out == "0 MiB freed.\n"
+    assert str(disk) in said.err
+    assert disk.exists()
+
+
+def test_gc_shrinks_the_store_to_a_size(
+    devbox: Devbox, stocked: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert devbox("gc", "--max-size", "1KiB", "--older-than", "1000", "--dry-run", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["what"], row["name"]) for row in rows] == [
+        ("unused layer", key(2)[:12]),
+        ("unused image", key(1)[:12]),
+    ]
+    assert devbox("gc", "--max-size", "1GiB", "--older-than", "1000") == 0
+    assert (stocked.images / key(1)).exists()
+    assert devbox("gc", "--max-size", "much") == 2
+    assert "'much' is no size" in capsys.readouterr().err
 
 
 def test_a_bug_leaves_a_report_and_status_3(

@@ -61,6 +61,7 @@ def test_what_was_written_is_read_back() -> None:
         disk=SHAPE.disk,
         identity=SHAPE.identity,
         console=SHAPE.console,
+        line=None,
     )
 
 
@@ -133,7 +134,7 @@ def test_no_two_devices_share_a_place_on_the_bus() -> None:
     tree = ET.fromstring(domain.to_xml(SHAPE, Kind.TCG, HOME.root))  # noqa: S314 - our own
     slots = [address.get("slot") for address in tree.iter("address")]
     slots += [part[5:] for word in words(SHAPE) for part in word.split(",") if part.startswith("addr=")]
-    assert len(slots) == len(set(slots)) == 4
+    assert len(slots) == len(set(slots)) == 5
 
 
 def test_each_nic_has_the_address_that_the_guest_looks_for() -> None:

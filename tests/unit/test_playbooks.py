@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import Refused
 from devbox.paths import shipped
-from devbox.provision.brought import Brought, brought_by
-from devbox.provision.playbooks import Playbooks
+from devbox.provision.brought import Brought, brought_by, digest_of
+from devbox.provision.playbooks import LAYER_FORMAT, Playbooks
 from devbox.units import Size
 
 Write = Callable[[str, str], Path]
@@ -182,3 +183,145 @@ def test_glance_brings_the_role_and_not_keystones_playbooks(tmp_path: Path) -> N
     names = set(brought_by(shipped("playbooks") / "glance-source.yml", Playbooks(tmp_path).role_folders))
     assert {"playbooks/glance-source.yml", "roles/source_venv/tasks/install.yml"} <= names
     assert "playbooks/keystone-source.yml" not in names
+
+
+def test_tasks_and_variables_in_a_file_beside_the_playbook_are_brought(write: Write) -> None:
+    playbook = write(
+        "a.yml", "- hosts: all\n  tasks:\n  - include_tasks: more.yml\n  - include_vars: {file: v.yml}\n"
+    )
+    write("more.yml", "- import_role: {name: one}\n- ansible.builtin.import_tasks: most.yml\n")
+    write("most.yml", "[]")
+    write("v.yml", "x: 1\n")
+    write("other.yml", "[]")
+    write("roles/one/tasks/main.yml", "[]")
+    assert set(brought(playbook)) == {
+        *("playbooks/a.yml", "playbooks/more.yml", "playbooks/most.yml", "playbooks/v.yml"),
+        "roles/one/tasks/main.yml",
+    }
+
+
+def test_content_is_neither_left_out_nor_taken_for_tasks(write: Write) -> None:
+    playbook = write("a.yml", "- hosts: all\n  roles: [one]\n")
+    write("roles/one/files/tests/two.yml", "role: x\n---\nrole: y\n")
+    write("roles/one/templates/README.md", "copied")
+    write("roles/one/tests/test.yml", "- hosts: localhost\n")
+    write("files/tests/three.yml", "role: {{ x }}\n")
+    assert {name for name in brought(playbook) if name != "playbooks/a.yml"} == {
+        "roles/one/files/tests/two.yml",
+        "roles/one/templates/README.md",
+        "playbooks/files/tests/three.yml",
+    }
+
+
+def test_roles_are_found_wherever_the_project_lies(write: Write) -> None:
+    playbook = write("templates/a.yml", "- hosts: all\n  roles: [one]\n")
+    write("templates/roles/one/meta/main.yml", "dependencies: [two]\n")
+    write("templates/roles/two/tasks/main.yml", "[]")
+    assert "roles/two/tasks/main.yml" in brought(playbook)
+
+
+@pytest.fixture
+def layered(tmp_path: Path, write: Write) -> Playbooks:
+    """The playbook a uses one role, b another; the names of a's variables stand in three kinds of files."""
+    write("playbooks/a.yml", "- hosts: a\n  roles: [one]\n  vars: {x: '{{ in_playbook }}'}\n")
+    write("playbooks/b.yml", "- hosts: b\n  roles: [two]\n")
+    write("playbooks/roles/one/tasks/main.yml", "- debug:\n")
+    write("playbooks/roles/one/defaults/main.yml", "in_default: 1\n")
+    write("playbooks/roles/one/templates/x.j2", "{{ in_template }}")
+    write("playbooks/roles/two/tasks/main.yml", "- debug: {msg: '{{ of_two }}'}\n")
+    return Playbooks(tmp_path)
+
+
+def test_a_layer_is_decided_by_its_own_playbook_alone(layered: Playbooks, write: Write) -> None:
+    before = layered.baked("a", {})
+    write("playbooks/b.yml", "# Other words.\n- hosts: b\n  roles: [two]\n")
+    write("playbooks/roles/two/tasks/main.yml", "# Other words.\n- debug:\n")
+    assert layered.baked("a", {}) == before
+    write("playbooks/roles/one/tasks/main.yml", "- debug: {msg: more}\n")
+    now = layered.baked("a", {})
+    assert now.digest != before.digest
+    assert now.reasons(before.parts) == ["roles/one/tasks/main.yml differs"]
+
+
+def test_a_layer_is_decided_by_the_variables_that_its_playbook_names(layered: Playbooks) -> None:
+    variables = {"in_playbook": "{{ further }}", "further": 1, "in_default": 2, "in_template": 3, "of_two": 4}
+    before = layered.baked("a", variables)
+    assert {name for name in before.parts if name.startswith("vars.")} == {
+        *("vars.in_playbook", "vars.further", "vars.in_default", "vars.in_template")
+    }
+    assert layered.baked("a", {**variables, "of_two": 5, "unheard_of": 6}) == before
+    for name in variables.keys() - {"of_two"}:
+        assert layered.baked("a", {**variables, name: 9}).reasons(before.parts)[-1] == f"vars.{name} differs"
+
+
+def test_a_binary_file_names_no_variable(layered: Playbooks, tmp_path: Path) -> None:
+    binary = tmp_path / "playbooks/roles/one/files/program"
+    binary.parent.mkdir()
+    binary.write_bytes(b"\x7fELF\0 of_two ")
+    parts = layered.baked("a", {"of_two": 4}).parts
+    assert "roles/one/files/program" in parts
+    assert "vars.of_two" not in parts
+
+
+def test_a_layer_is_decided_by_the_tools(layered: Playbooks) -> None:
+    parts = layered.baked("a", {}).parts
+    assert parts["tools.ansible-core"] == digest_of(version("ansible-core"))
+    assert parts["tools.layer"] == digest_of(LAYER_FORMAT)
+
+
+def test_the_projects_settings_of_ansible_count(layered: Playbooks, write: Write) -> None:
+    before = layered.baked("a", {})
+    write("ansible.cfg", "[defaults]\nhash_behaviour = merge\n")
+    assert layered.baked("a", {}).reasons(before.parts) == ["ansible.cfg is new"]
+
+
+def test_a_changed_source_tree_makes_another_layer(layered: Playbooks, write: Write) -> None:
+    write("tree/module.py", "x = 1\n")
+    variables = {"in_playbook": {"path": "./tree"}, "of_two": {"path": "./not-there"}}
+    before = layered.baked("a", variables)
+    write("tree/module.py", "x = 2\n")
+    assert layered.baked("a", variables).reasons(before.parts) == ["sources.in_playbook differs"]
+
+
+def test_a_source_tree_is_found_through_another_variable_and_by_an_absolute_path(
+    layered: Playbooks, write: Write
+) -> None:
+    folder = write("tree/module.py", "x = 1\n").parent
+    parts = layered.baked("a", {"in_playbook": "{{ mine }}", "mine": {"path": str(folder), "ref": ""}}).parts
+    assert (
+        parts["sources.mine"]
+        == layered.baked("a", {"in_playbook": {"path": "tree"}}).parts["sources.in_playbook"]
+    )
+
+
+def test_a_changed_source_tree_is_provisioned_where_it_is_used(layered: Playbooks, write: Write) -> None:
+    write("tree/module.py", "x = 1\n")
+    variables = {"in_playbook": {"path": "tree"}}
+    uses, other = machine(provision=("a",)), machine(provision=("b",))
+    before = [layered.brought(one, variables) for one in (uses, other)]
+    write("tree/module.py", "x = 2\n")
+    assert layered.brought(uses, variables).reasons(before[0].parts) == ["sources.in_playbook differs"]
+    assert layered.brought(other, variables) == before[1]
+
+
+def test_what_is_baked_counts_only_where_no_layer_brings_it(
+    layered: Playbooks, tmp_path: Path, write: Write
+) -> None:
+    both = environment(tmp_path, machine(bake=("a",), provision=("b",)))
+    whole, rest = layered.digests(both), layered.digests(both, baked=True)
+    kept = json.loads(layered.brought_json(both, baked=True))
+    assert {name for name in kept["api"] if "/" in name} == {"playbooks/b.yml", "roles/two/tasks/main.yml"}
+    assert rest == layered.digests(environment(tmp_path, machine(provision=("b",))))
+    write("playbooks/a.yml", "- hosts: a\n")
+    assert layered.digests(both) != whole
+    assert layered.digests(both, baked=True) == rest
+    assert layered.brought(both.machines[0], {}, baked=True).reasons(kept["api"]) == []
+
+
+def test_a_machine_whose_playbooks_are_all_baked_needs_no_provisioning(
+    layered: Playbooks, tmp_path: Path
+) -> None:
+    baked = environment(tmp_path, machine(bake=("a",)))
+    assert set(layered.digests(baked)) == {"api"}
+    assert layered.digests(baked, baked=True) == {}
+    assert json.loads(layered.brought_json(baked, baked=True)) == {}

@@ -11,11 +11,11 @@ from world import API, KEY, made, make_world, wanted
 from devbox.environment import Port
 from devbox.paths import Home
 from devbox.plan import Action, Effect, Existing, decide
+from devbox.planning import desired
 from devbox.providers import Forward
 from devbox.resources import MachineResource, ProvisioningResource
 from devbox.resources.provisioning import what_changed
 from devbox.resources.world import World
-from devbox.session import desired
 from devbox.units import Size
 
 
@@ -90,7 +90,7 @@ def test_a_machine_whose_image_is_gone_is_replaced_and_told_why(world: World) ->
     (world.home.images / KEY).rmdir()
     (change,) = plan_of(world).changes
     assert change.action is Action.REPLACE
-    assert "its image is gone" in change.reason
+    assert change.reason == f"what it stands on is gone ({world.home.images / KEY})"
 
 
 def test_a_machine_that_left_the_file_is_deleted_with_its_files(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from devbox import locks
 from devbox.errors import DevboxError
 from devbox.paths import Home
-from devbox.store import Store, disk_usage
+from devbox.store import Shelf, Store, age_days, disk_usage
 
 KEY = "a1" * 32
 
@@ -114,3 +114,25 @@ def test_removing_frees_what_it_says(store: Store) -> None:
     assert store.remove(KEY) == size
     assert store.find(KEY) is None
     assert store.leftovers() == []
+
+
+def test_each_shelf_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shelves = {shelf: Store(home, shelf) for shelf in Shelf}
+    for shelf, store in shelves.items():
+        folder = store.obtain(str(shelf), f"{shelf}-key", fill, nobody)
+        assert folder == home.root / shelf / f"{shelf}-key"
+    for shelf, store in shelves.items():
+        assert store.stored() == [f"{shelf}-key"]
+        assert [other for other in Shelf if store.find(f"{other}-key")] == [shelf]
+    shelves[Shelf.LAYERS].remove("layers-key")
+    assert [len(store.stored()) for store in shelves.values()] == [1, 0, 1, 1]
+
+
+def test_using_a_thing_is_noted_on_its_own_shelf(tmp_path: Path) -> None:
+    store = Store(Home(tmp_path / "home"), Shelf.TEMPLATES)
+    folder = store.obtain("template", KEY, fill, nobody)
+    os.utime(folder, (1000, 1000))
+    assert store.last_used(KEY) == 1000
+    store.touch(KEY)
+    assert age_days(store.last_used(KEY)) < 1

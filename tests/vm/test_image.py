@@ -203,6 +203,7 @@ def test_the_manifest_tells_the_truth(image: Image) -> None:
         "disk.qcow2",
         "initrd",
         "manifest.json",
+        "seal.json",
         "vmlinuz",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,13 +18,15 @@ import pytest
 from conftest import Program
 from leftovers import Leftovers
 
+from devbox.paths import Home
+
 pytestmark = pytest.mark.vm
 
 BARE = """
 name: {name}
 network: {{cidr: {cidr}}}
 machines:
-  one: {{box: debian-12, ip: {ip}, memory: 512MiB, cpus: 2, disk: 4GiB}}
+  one: {{box: debian-12, ip: {ip}, memory: 576MiB, cpus: 2, disk: 4GiB}}
 """
 KILLING = Path(__file__).resolve().parents[1] / "killing.py"
 
@@ -37,10 +40,11 @@ def bare(cli: Program, write_project: Callable[[str], Path]) -> Iterator[Path]:
     cli.good("-C", folder, "destroy", "--yes")
 
 
-def killed(cli: Program, folder: Path, at: int, trace: Path) -> bool:
-    """Run `up` and kill it at its ``at``-th effect; False when it came to its end before."""
+def killed(cli: Program, folder: Path, at: int, trace: Path, *words: str) -> bool:
+    """Run `up`, or what is given, and kill it at its ``at``-th effect; False when it ended before."""
     trace.unlink(missing_ok=True)
-    argv = [sys.executable, str(KILLING), str(at), str(trace), "--", "-C", str(folder), "up"]
+    chosen = words or ("up",)
+    argv = [sys.executable, str(KILLING), str(at), str(trace), "--", "-C", str(folder), *chosen]
     done = subprocess.run(
         argv, env=cli.environment(), capture_output=True, text=True, timeout=600, check=False
     )
@@ -54,36 +58,74 @@ def nothing_left(cli: Program) -> list[str]:
     return [line for line in Leftovers(cli.home).found() if "broken-off" in line or "process" in line]
 
 
-def test_killed_before_the_boot_at_each_effect_destroy_leaves_nothing(
-    cli: Program, bare: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    "words,last",
+    [(["up", "--cold"], "return libvirt.py:create"), (["up"], "return libvirt.py:createXML")],
+    ids=["booted", "cloned"],
+)
+def test_killed_before_it_runs_at_each_effect_destroy_leaves_nothing(
+    cli: Program, bare: Path, tmp_path: Path, words: list[str], last: str
 ) -> None:
     trace = tmp_path / "trace"
     started = 0
+    cli.good("-C", bare, "up")  # so that there is a template
+    cli.good("-C", bare, "destroy", "--yes")
     for at in itertools.count(1):
-        assert killed(cli, bare, at, trace), "the machine was never started"
+        assert killed(cli, bare, at, trace, *words), "the machine was never started"
         cli.good("-C", bare, "destroy", "--yes")
         cli.good("gc")
         assert nothing_left(cli) == [], f"killed at {trace.read_text().splitlines()[-1]}"
-        if trace.read_text().splitlines()[-1].endswith("return libvirt.py:create"):
+        if trace.read_text().splitlines()[-1].endswith(last):
             started = at
             break
     assert started > 10, "the effects of `up` are not seen any more"
 
 
+def forget_template(home: Home) -> None:
+    """Remove the template of the machine's shape, so that the next `up` makes it."""
+    for file in home.templates.glob("*/manifest.json"):
+        manifest = json.loads(file.read_text())
+        if (manifest["memory"], manifest["cpus"]) == (576 << 20, 2) and manifest["label"] == "debian-12":
+            shutil.rmtree(file.parent)
+
+
+@pytest.mark.parametrize("words", [["up", "--cold"], ["up"]], ids=["booted", "frozen and cloned"])
 def test_killed_at_each_effect_in_turn_the_next_up_completes(
-    cli: Program, bare: Path, tmp_path: Path
+    cli: Program, bare: Path, tmp_path: Path, words: list[str]
 ) -> None:
     trace = tmp_path / "trace"
     at = 0
+    forget_template(cli.home)
     # Every run goes a few effects further than the one before, through what that one left behind.
     for at in itertools.count(2, 5):
-        if not killed(cli, bare, at, trace):
+        if not killed(cli, bare, at, trace, *words):
             break
     assert at > 20, "the effects of `up` are not seen any more"
     assert cli.good("-C", bare, "exec", "one", "--", "hostname").strip() == "one"
     rows = json.loads(cli.good("-C", bare, "status", "--json"))
     assert [row["state"] for row in rows] == ["running"]
     assert json.loads(cli.good("-C", bare, "plan", "--json"))["changes"] == []
+
+
+def test_killed_while_saving_the_machine_and_all_checkpoints_are_whole(
+    cli: Program, bare: Path, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    cli.good("-C", bare, "up")
+    cli.good("-C", bare, "exec", "one", "--", "sh", "-c", "echo kept > kept; sync")
+    at = 0
+    for at in itertools.count(2, 4):
+        if not killed(cli, bare, at, trace, "checkpoint", "save", f"at-{at}"):
+            break
+        cli.good("-C", bare, "up", "--yes")
+        assert cli.good("-C", bare, "exec", "one", "--", "cat", "kept") == "kept\n"
+    assert at > 10, "the effects of saving are not seen any more"
+    saved = [row["name"] for row in json.loads(cli.good("-C", bare, "checkpoint", "list", "--json"))]
+    assert f"at-{at}" in saved
+    cli.good("images", "--verify")
+    for name in saved:
+        cli.good("-C", bare, "reset", "--to", name)
+        assert cli.good("-C", bare, "exec", "one", "--", "cat", "kept") == "kept\n"
 
 
 def test_two_at_once_make_one_machine(cli: Program, bare: Path) -> None:

@@ -22,6 +22,7 @@ from devbox.paths import Home
 from devbox.providers import Power
 from devbox.providers.libvirt import LibvirtProvider, overlay
 from devbox.providers.libvirt.daemon import PrivateDaemon, private_daemon
+from devbox.qcow2 import virtual_size
 from devbox.units import Size
 
 pytestmark = pytest.mark.vm
@@ -289,12 +290,12 @@ def test_a_disk_grows_and_never_shrinks(bench: Bench, running: bool) -> None:
         bench.provider.start(wanted.mark.domain)
     for size, then in (("96MiB", "96MiB"), ("48MiB", "96MiB")):
         bench.provider.create(replace(wanted, disk_size=Size.parse(size)))
-        assert overlay.virtual_size(wanted.disk) == Size.parse(then)
+        assert virtual_size(wanted.disk) == Size.parse(then)
 
 
 def test_what_a_killed_run_left_of_a_disk_is_replaced(bench: Bench) -> None:
     wanted = bench.shape()
     overlay.staging(wanted.disk).write_bytes(b"half")
     bench.provider.create(wanted)
-    assert overlay.virtual_size(wanted.disk) == wanted.disk_size
+    assert virtual_size(wanted.disk) == wanted.disk_size
     assert not overlay.staging(wanted.disk).exists()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import shutil
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, TypeVar
 
-from devbox import process
+from devbox import process, qcow2
+from devbox.errors import DevboxError
 from devbox.host import accelerator
 from devbox.paths import Home, private_folder
-from devbox.providers import Capabilities, Mark, Owned, Power, Shape
-from devbox.providers.libvirt import domain, failures, overlay
+from devbox.providers import Capabilities, Frozen, Mark, Owned, Power, Shape
+from devbox.providers.libvirt import domain, failures, freezing, overlay
 from devbox.providers.libvirt.connection import Connection
 
 T = TypeVar("T")
@@ -31,7 +34,7 @@ class LibvirtProvider:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities("libvirt")
+        return Capabilities("libvirt", freezing=True)
 
     @property
     def uri(self) -> str:
@@ -51,8 +54,11 @@ class LibvirtProvider:
         text = domain.to_xml(shape, accelerator(self._home).kind, self._home.root)
         self._call("defined", name, lambda connection: connection.defineXML(text))
         overlay.make(shape)
-        if overlay.virtual_size(shape.disk) < shape.disk_size:
+        if qcow2.virtual_size(shape.disk) < shape.disk_size:
             self._grow(shape)
+
+    def renew(self, shape: Shape) -> None:
+        overlay.make(shape, anew=True)
 
     def start(self, name: str) -> None:
         import libvirt
@@ -62,15 +68,70 @@ class LibvirtProvider:
                 self._ready_console(found)
                 found.create()
 
+        if self._wake(name):
+            return
         try:
             self._with(name, work)
         except libvirt.libvirtError as error:
             if self._power(name) is not Power.RUNNING:  # or somebody else started it
                 raise failures.not_started(name, str(error), self._owner) from error
 
+    def maker(self, shape: Shape) -> str:
+        text = domain.fingerprint(shape, accelerator(self._home).kind) + freezing.tools()
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def pause(self, name: str) -> None:
+        self._act("paused", name, lambda found: None if _power(found) is Power.PAUSED else found.suspend())
+
+    def resume(self, name: str) -> None:
+        self._act("resumed", name, lambda found: None if _power(found) is Power.RUNNING else found.resume())
+
+    def freeze(self, name: str, frozen: Frozen, *, clones: bool = True) -> None:
+        private_folder(frozen.folder)
+        stream = frozen.folder / "stream"
+
+        def work(found: Any) -> None:
+            mappable = clones and freezing.can_map(found)
+            freezing.save(found, stream if mappable else frozen.state, mapped=False)
+            found.destroy()
+            if mappable:
+                freezing.make_mappable(found, stream, frozen)
+                stream.unlink()
+
+        self._act("frozen", name, work)
+
+    def thaw(self, name: str, frozen: Frozen) -> None:
+        memory = frozen.memory if frozen.memory.exists() else None
+
+        def work(found: Any) -> None:
+            self._ready_console(found)
+            freezing.start(found, memory)
+            freezing.load(found, frozen.state, mapped=memory is not None)
+
+        try:
+            self._act("thawed", name, work)
+        except DevboxError:
+            self._pull_the_plug(name)
+            raise
+
+    def suspend(self, name: str) -> None:
+        self.pause(name)
+        folder = self._suspended(name)
+        staged = Frozen(folder.with_name(f".{folder.name}.new"), "")
+        shutil.rmtree(staged.folder, ignore_errors=True)
+        self.freeze(name, staged, clones=False)
+        staged.folder.rename(folder)
+
+    def line(self, name: str) -> Path:
+        definition = self._act("looked at", name, lambda found: domain.parse(found.XMLDesc(0)))
+        if definition is None or definition.line is None:
+            raise failures.no_line(name)
+        return self._connection.outside(definition.line)
+
     def shutdown(self, name: str, timeout: float) -> None:
         import libvirt
 
+        self._wake(name)
         deadline, ask = time.monotonic() + timeout, time.monotonic()
         while self._power(name) is Power.RUNNING and time.monotonic() < deadline:
             if time.monotonic() >= ask:
@@ -81,10 +142,15 @@ class LibvirtProvider:
         self.kill(name)
 
     def kill(self, name: str) -> None:
+        shutil.rmtree(self._suspended(name), ignore_errors=True)
+        self._pull_the_plug(name)
+
+    def _pull_the_plug(self, name: str) -> None:
         import libvirt
 
         def work(found: Any) -> None:
             if found.isActive():
+                freezing.leave(found)
                 found.destroy()
 
         try:
@@ -142,6 +208,23 @@ class LibvirtProvider:
         self._connection.close()
         if private and idle:
             private.stop()
+
+    def _wake(self, name: str) -> bool:
+        """Let a paused or suspended machine go on; False for any other."""
+        folder = self._suspended(name)
+        power = self._power(name)
+        if power is not Power.PAUSED:
+            if power is Power.RUNNING or not folder.exists():
+                return False
+            self.thaw(name, Frozen(folder, ""))
+        # What it was suspended to is out of date from the moment on that it runs.
+        shutil.rmtree(folder, ignore_errors=True)
+        self.resume(name)
+        return True
+
+    def _suspended(self, name: str) -> Path:
+        definition = self._act("looked at", name, lambda found: domain.parse(found.XMLDesc(0)))
+        return _suspended(definition.disk) if definition and definition.disk else self._home.root / "none"
 
     def _with(self, name: str, work: Callable[[Any], T]) -> T:
         """Run ``work`` with the machine's domain; libvirt's own errors come through."""
@@ -221,6 +304,8 @@ class LibvirtProvider:
                 paths += [path, overlay.staging(path), *path.parent.glob(f"{path.name}.[0-9]")]
         for path in paths:
             path.unlink(missing_ok=True)
+        if definition.disk is not None and definition.disk.is_relative_to(self._home.root):
+            shutil.rmtree(_suspended(definition.disk), ignore_errors=True)
         for folder in {path.parent for path in paths} - {log.parent}:
             with contextlib.suppress(OSError):  # others have files there
                 folder.rmdir()
@@ -240,7 +325,13 @@ def _read(found: Any) -> tuple[Path, Owned] | None:
         raise
     if definition is None:
         return None
+    if power is Power.STOPPED and definition.disk and _suspended(definition.disk).exists():
+        power = Power.SUSPENDED
     return definition.home, Owned(definition.mark, power, definition.forwards, definition.accelerator)
+
+
+def _suspended(disk: Path) -> Path:
+    return disk.with_name("suspended")
 
 
 def _power(found: Any) -> Power:

@@ -45,6 +45,13 @@ class Connection:
         cache = os.environ.get("XDG_CACHE_HOME")
         return (Path(cache) if cache else Path.home() / ".cache") / "libvirt" / "qemu" / "log"
 
+    def outside(self, path: Path) -> Path:
+        """Where a file of the daemon's lies for us; one of our own sees its files at another place."""
+        private = self.private
+        if private and path.is_relative_to(daemon.INSIDE):
+            return private.files / path.relative_to(daemon.INSIDE)
+        return path
+
     def call(self, work: Callable[[Any], T]) -> T:
         """Run ``work`` with the open connection; once more, with a new one, when the daemon died in it.
 

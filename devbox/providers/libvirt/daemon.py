@@ -29,7 +29,7 @@ _IDLE_SECONDS = 60
 _STOP_SECONDS = 10.0
 _TAIL_LINES = 15
 _PATH_LIMIT = 107  # bytes of a UNIX socket's path, linux/un.h
-_INSIDE = Path("/dev/devbox")  # the daemon's files as it sees them: short, whatever the home is called
+INSIDE = Path("/dev/devbox")  # the daemon's files as it sees them: short, whatever the home is called
 _REAPER = (sys.executable, "-IS", str(Path(__file__).with_name("reaper.py")))
 _SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
 _PROGRAMS = {"libvirtd": "libvirt-sock", "virtqemud": "virtqemud-sock"}  # and what they listen on
@@ -156,7 +156,7 @@ class PrivateDaemon:
         # QEMU writes its logs itself, so that no second daemon is needed; with a private store and
         # no other user's machines there is nothing for the rest to protect.
         (settings / "qemu.conf").write_text('stdio_handler = "file"\nremember_owner = 0\n')
-        (settings / f"{self.program}.conf").write_text(f'log_outputs = "3:file:{_INSIDE / self.log.name}"\n')
+        (settings / f"{self.program}.conf").write_text(f'log_outputs = "3:file:{INSIDE / self.log.name}"\n')
         self.log.write_bytes(b"")
         self.log.chmod(0o600)
 
@@ -218,15 +218,15 @@ def _namespace(files: Path, home: Path, kvm: bool) -> list[str | Path]:
     if kvm:
         shared += ["--dev-bind", DEVICE, DEVICE]
     variables = {
-        "XDG_CONFIG_HOME": _INSIDE / "config",
-        "XDG_CACHE_HOME": _INSIDE / "cache",
-        "XDG_RUNTIME_DIR": _INSIDE / "run",
-        "HOME": _INSIDE,
+        "XDG_CONFIG_HOME": INSIDE / "config",
+        "XDG_CACHE_HOME": INSIDE / "cache",
+        "XDG_RUNTIME_DIR": INSIDE / "run",
+        "HOME": INSIDE,
         "DEVBOX_HOME": home,  # tells whose daemon this is
     }
     words = [bwrap, "--unshare-user", "--uid", user, "--gid", user, "--bind", "/", "/", "--dev", "/dev"]
     settings = [word for name, value in variables.items() for word in ("--setenv", name, value)]
-    return [*words, *shared, "--bind", files, _INSIDE, *settings, "--chdir", "/"]
+    return [*words, *shared, "--bind", files, INSIDE, *settings, "--chdir", "/"]
 
 
 def _short_link(target: Path) -> Path:

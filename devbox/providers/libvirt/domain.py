@@ -7,8 +7,8 @@ import re
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from ipaddress import IPv4Address
+from dataclasses import asdict, dataclass, fields, replace
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from devbox.host import Kind
@@ -23,7 +23,9 @@ _GUEST, _GATEWAY, _RESOLVER = 15, 2, 3  # hosts of QEMU's user-mode network
 
 # Fixed places on the root bus: libvirt doesn't see the NICs and must not give their slots away, and
 # without root ports there is nothing for the guest to scan.
-_DISK_SLOT, _RANDOM_SLOT, _UPLINK_SLOT, _SEGMENT_SLOT = "0x02", "0x03", "0x04", "0x05"
+_DISK_SLOT, _RANDOM_SLOT, _UPLINK_SLOT, _SEGMENT_SLOT, _LINE_SLOT = "0x02", "0x03", "0x04", "0x05", "0x06"
+LINE = "devbox"  # the guest's name of the virtio serial port
+_RAM = "devbox-ram"
 
 ET.register_namespace(PREFIX, MARK)
 ET.register_namespace("qemu", _QEMU)
@@ -40,6 +42,7 @@ class Definition:
     disk: Path | None
     identity: Path | None
     console: Path | None
+    line: Path | None  # while it runs
 
 
 def domain_uuid(home: Path, name: str) -> uuid.UUID:
@@ -59,10 +62,56 @@ def to_xml(shape: Shape, accelerator: Kind, home: Path) -> str:
     _processor(domain, shape, accelerator)
     _devices(domain, shape)
     commandline = ET.SubElement(domain, f"{{{_QEMU}}}commandline")
-    for word in _nics(shape):
+    ram = f"memory-backend-ram,id={_RAM},size={int(shape.memory)}"
+    for word in [*_nics(shape), "-object", ram, "-machine", f"memory-backend={_RAM}"]:
         ET.SubElement(commandline, f"{{{_QEMU}}}arg", value=word)
+    # Otherwise libvirt asks QEMU for each of 400 features of its processor, one after the other: 0.6 s.
+    lacking = ET.SubElement(domain, f"{{{_QEMU}}}capabilities")
+    ET.SubElement(lacking, f"{{{_QEMU}}}del", capability="cpu-unavailable-features")
     ET.indent(domain)
     return ET.tostring(domain, encoding="unicode") + "\n"
+
+
+def thawing(xml: str, memory: Path | None, *, shared: bool) -> str:
+    """The same domain, waiting for a frozen machine's state instead of booting.
+
+    Its RAM is that of the file, which it changes only if it is ``shared``; without one its own.
+    """
+    domain = ET.fromstring(xml)  # noqa: S314 - from libvirt, which parsed it before
+    commandline = domain.find(f"{{{_QEMU}}}commandline")
+    assert commandline is not None
+    if memory is not None:
+        for word in commandline:
+            if (value := word.get("value", "")).startswith("memory-backend-ram,"):
+                size = value.rpartition("size=")[2]
+                share = "on" if shared else "off"
+                word.set(
+                    "value", f"memory-backend-file,id={_RAM},size={size},mem-path={memory},share={share}"
+                )
+    for value in ("-incoming", "defer"):
+        ET.SubElement(commandline, f"{{{_QEMU}}}arg", value=value)
+    return ET.tostring(domain, encoding="unicode")
+
+
+def fingerprint(shape: Shape, accelerator: Kind) -> str:
+    """What the domains of all machines with the same processors, RAM and devices have in common."""
+    nobody = replace(
+        shape,
+        mark=Mark("", "", "", ""),
+        disk=Path("/"),
+        base=Path("/"),
+        kernel=Path("/"),
+        initrd=Path("/"),
+        identity=Path("/"),
+        console=Path("/"),
+        cmdline="",
+        ip=IPv4Address(0),
+        segment_mac="",
+        uplink=IPv4Network("0.0.0.0/24"),
+        segment=Segment(IPv4Network("0.0.0.0/24"), IPv4Address(0), 0),
+        forwards=(),
+    )
+    return to_xml(nobody, accelerator, Path("/"))
 
 
 def mark_xml(mark: Mark, home: Path) -> str:
@@ -91,6 +140,7 @@ def parse(xml: str) -> Definition | None:
         disk=_path(domain, "devices/disk/source", "file"),
         identity=_path(domain, f"sysinfo/entry[@name='{IDENTITY}']", "file"),
         console=_path(domain, "devices/serial/log", "file"),
+        line=_path(domain, f"devices/channel/target[@name='{LINE}']/../source", "path"),
     )
 
 
@@ -157,6 +207,12 @@ def _devices(domain: ET.Element, shape: Shape) -> None:
     random = ET.SubElement(devices, "rng", model="virtio-non-transitional")
     _text(random, "backend", "/dev/urandom", {"model": "random"})
     _place(random, _RANDOM_SLOT)
+    lines = ET.SubElement(
+        devices, "controller", type="virtio-serial", index="0", model="virtio-non-transitional"
+    )
+    _place(lines, _LINE_SLOT)
+    line = ET.SubElement(devices, "channel", type="unix")  # libvirt finds a place for its socket
+    ET.SubElement(line, "target", type="virtio", name=LINE)
     ET.SubElement(devices, "memballoon", model="none")
     ET.SubElement(devices, "audio", id="1", type="none")
 

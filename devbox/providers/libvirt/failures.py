@@ -96,3 +96,11 @@ def last_words(log: str) -> str:
 def _taken_by(address: IPv4Address, port: int, owner: Callable[[IPv4Address, int], str]) -> str:
     machine = owner(address, port)
     return f"the machine '{machine}'" if machine else holder(address, port)
+
+
+def no_line(name: str) -> DevboxError:
+    return DevboxError(
+        f"The machine '{name}' has no line to its agent.",
+        details="It is off, or an older devbox defined it.",
+        advice=f"'devbox reset' makes it anew; 'devbox stop' and 'devbox start' define '{name}' again.",
+    )
