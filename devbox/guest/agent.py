@@ -40,11 +40,12 @@ class Line:
     def rest(self, timeout: float, alive: Callable[[], None] = lambda: None) -> list[str]:
         """Wait until the boot is over and nothing is left to do; the names of units that failed.
 
+        Those that are still at work after half the time are named too, and no longer waited for.
         ``alive`` is called every second or so and raises when waiting makes no sense any more.
         """
         self._alive = alive
-        found: list[str] = self._ask("rest", timeout)["failed"]
-        return found
+        answer = self._ask("rest", timeout, patience=timeout / 2)
+        return [*answer["failed"], *(f"{unit} (at work)" for unit in answer["jobs"])]
 
     def become(self, identity: Identity) -> None:
         """Let a clone take over an identity, with random numbers and the time of its own."""

@@ -64,7 +64,6 @@ def cloned(machine: MachineResource, mark: Mark, world: World) -> bool:
             raise
         _note(machine, world, f"{error.message} The machine boots instead.")
         return False
-    _touch(frozen, world)
     world.provider.create(making.shape(machine, mark, world, frozen.disk))
     if saved:
         _take_host_key(frozen.folder, world.paths.machine(machine.name).root)
@@ -147,13 +146,6 @@ def _take_host_key(source: Path, target: Path) -> None:
     private_folder(target)
     for file in source.glob("ssh_host_*"):
         shutil.copy2(file, target / file.name)
-
-
-def _touch(frozen: Frozen, world: World) -> None:
-    for shelf in (Shelf.TEMPLATES, Shelf.CHECKPOINTS):
-        for folder in (frozen.folder, frozen.folder.parent):
-            if folder.parent == Store(world.home, shelf).root:
-                Store(world.home, shelf).touch(folder.name)
 
 
 def _note(machine: MachineResource, world: World, text: str) -> None:

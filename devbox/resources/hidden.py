@@ -52,6 +52,7 @@ def hidden_world(
             yield inside
         finally:
             _remove(name, world.home, world.provider)
+            inside.paths.lock.unlink(missing_ok=True)  # nobody else waits for it: see above
 
 
 def machine_of(inside: World, like: MachineResource) -> MachineResource:

@@ -75,6 +75,7 @@ def shape(machine: MachineResource, mark: Mark, world: World, base: Path | None 
         for folder in (disk.parent, disk.parent.parent):  # a checkpoint has a folder for each machine
             if (folder / "seal.json").exists():
                 check(folder)
+                os.utime(folder)  # it was used now, which 'devbox gc' goes by
     return found
 
 

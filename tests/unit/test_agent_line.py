@@ -54,9 +54,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 
 def test_rest_gives_the_units_that_failed(serve: Serve) -> None:
-    agent, path = serve(lambda request: [answer(request, state="degraded", failed=["a.service"])])
+    agent, path = serve(lambda request: [answer(request, failed=["a.service"], jobs=["b.service"])])
     with Line(path, NAME) as line:
-        assert line.rest(10) == ["a.service"]
+        assert line.rest(10) == ["a.service", "b.service (at work)"]
     assert agent.done == ["rest"]
 
 
@@ -118,7 +118,7 @@ def test_a_clock_that_is_right_is_left_alone(serve: Serve) -> None:
 def test_answers_for_somebody_who_did_not_wait_are_skipped(serve: Serve) -> None:
     def chatty(request: Request) -> Said:
         stale = {"id": "somebody", "error": "not for you"}
-        return [b'_half of a line"}\n', b"[1]\n", stale, answer(request, failed=["mine"])]
+        return [b'_half of a line"}\n', b"[1]\n", stale, answer(request, failed=["mine"], jobs=[])]
 
     _, path = serve(chatty)
     with Line(path, NAME) as line:
@@ -128,7 +128,7 @@ def test_answers_for_somebody_who_did_not_wait_are_skipped(serve: Serve) -> None
 
 def test_an_answer_may_come_in_pieces(serve: Serve) -> None:
     def slow(request: Request) -> Said:
-        text = json.dumps(answer(request, failed=["x" * 200_000])).encode() + b"\n"
+        text = json.dumps(answer(request, failed=["x" * 200_000], jobs=[])).encode() + b"\n"
         return [text[:1], text[1:70_000], text[70_000:]]
 
     _, path = serve(slow)

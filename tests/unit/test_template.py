@@ -99,7 +99,7 @@ def test_there_is_one_for_all_of_a_shape(studio: Studio) -> None:
 
 
 def test_units_that_failed_are_told_and_stop_nothing(studio: Studio) -> None:
-    studio.provider.respond = lambda request: [answer(request, failed=["cloud.service"])]
+    studio.provider.respond = lambda request: [answer(request, failed=["cloud.service"], jobs=[])]
     studio.create()
     assert "frozen although these units failed: cloud.service" in studio.texts(Kind.PROGRESS)
     assert cloning.template_of(studio.machine, studio.world) is not None

@@ -93,14 +93,20 @@ def _device() -> Path:
         time.sleep(1)
 
 
-def rest(_request: dict[str, Any]) -> dict[str, Any]:
-    """Wait until systemd has nothing left to do, and let the disk have everything."""
-    state = _said("systemctl", "is-system-running", "--wait").strip()
-    while _said("systemctl", "list-jobs", "--no-legend"):
+def rest(request: dict[str, Any]) -> dict[str, Any]:
+    """Wait until systemd has nothing left to do, but not for ever, and let the disk have everything."""
+    deadline = time.monotonic() + request["patience"]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        _said("systemctl", "is-system-running", "--wait", timeout=request["patience"])
+    while (jobs := _said("systemctl", "list-jobs", "--no-legend")) and time.monotonic() < deadline:
         time.sleep(0.2)
     failed = _said("systemctl", "list-units", "--failed", "--plain", "--no-legend")
     os.sync()
-    return {"state": state, "failed": [line.split()[0] for line in failed.splitlines()]}
+    return {"failed": _column(failed, 0), "jobs": _column(jobs, 1)}
+
+
+def _column(table: str, number: int) -> list[str]:
+    return [words[number] for words in map(str.split, table.splitlines()) if len(words) > number]
 
 
 def wake(request: dict[str, Any]) -> dict[str, Any]:
@@ -191,8 +197,9 @@ def _sshd() -> None:
         os.kill(int(Path("/run/sshd.pid").read_text()), signal.SIGHUP)
 
 
-def _said(*command: str) -> str:
-    return subprocess.run(command, check=False, stdout=subprocess.PIPE, encoding="utf-8").stdout
+def _said(*command: str, timeout: float | None = None) -> str:
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, encoding="utf-8", timeout=timeout)
+    return done.stdout
 
 
 ACTIONS: list[Callable[[dict[str, Any]], dict[str, Any]]] = [rest, wake, become, clock]
