@@ -87,12 +87,6 @@ class Store:
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
-    def touch(self, key: str) -> None:
-        """Note that the thing was used now; ``gc`` removes by last use."""
-        folder = self.root / key
-        if folder.is_dir():
-            os.utime(folder)
-
     def stored(self) -> list[str]:
         if not self.root.is_dir():
             return []
