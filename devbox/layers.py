@@ -7,7 +7,6 @@ What a layer is does not depend on where its playbook runs: that is for whoever 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from devbox.paths import Home
 from devbox.provision.brought import Brought
 from devbox.provision.playbooks import Playbooks
 from devbox.store import Shelf, Store
+from devbox.store import manifest as manifest_of
 
 _FORMAT = 1
 _SHOWN = 3
@@ -88,17 +88,9 @@ def why_missing(home: Home, layer: Layer) -> str:
 
 def _newest(home: Home, label: str) -> dict[str, Any] | None:
     store = Store(home, Shelf.LAYERS)
-    known = [_manifest(store.root / key) for key in store.stored()]
+    known = [manifest_of(store.root / key) for key in store.stored()]
     same = [manifest for manifest in known if manifest.get("label") == label]
     return max(same, key=lambda manifest: str(manifest.get("built", "")), default=None)
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / "manifest.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _key(parent: str, playbook: str, brought: Brought) -> str:

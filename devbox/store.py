@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from devbox import locks
 from devbox.errors import DevboxError
@@ -117,6 +119,15 @@ class Store:
         }
         staged = sorted(self.home.staging.iterdir())
         return [path for path in staged if path.name.split(".")[0] not in building]
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """What a stored folder says of itself; empty where it says nothing that can be read."""
+    try:
+        found = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def disk_usage(path: Path) -> int:

@@ -13,6 +13,7 @@ from devbox import locks, qcow2, seals
 from devbox.paths import Home
 from devbox.providers import Owned, domain_name
 from devbox.store import Shelf, Store, disk_usage
+from devbox.store import manifest as manifest_of
 
 _BASES = ("parent", "image", "base")  # the fields of a manifest that name another stored thing
 _DISKS = "*.qcow2*"  # also those that are still being made
@@ -111,7 +112,7 @@ _Make = Callable[..., Thing]
 
 def _shelved(store: Store, key: str, make: _Make) -> Thing:
     folder = store.root / key
-    manifest = _manifest(folder)
+    manifest = manifest_of(folder)
     return make(
         store.shelf.removesuffix("s"),
         _label(manifest),
@@ -135,9 +136,9 @@ def _users(home: Home, owned: Sequence[Owned], make: _Make) -> Iterator[Thing]:
         yield _held(make, "machine", domain_name(environment, machine), folder, names)
     for folder in sorted(home.environments.glob("*/checkpoints/*")):
         name = f"{folder.name}.{folder.parent.parent.name}"
-        yield _held(make, _SAVED, name, folder, _named(_manifest(folder)))
+        yield _held(make, _SAVED, name, folder, _named(manifest_of(folder)))
     for folder in sorted([*home.environments.glob("*/freezing"), *home.staging.glob("*")]):
-        yield _held(make, "unfinished build", folder.name, folder, _named(_manifest(folder)))
+        yield _held(make, "unfinished build", folder.name, folder, _named(manifest_of(folder)))
 
 
 def _held(make: _Make, kind: str, name: str, folder: Path, names: Sequence[str]) -> Thing:
@@ -159,14 +160,6 @@ def _damage(thing: Thing) -> seals.Damaged | None:
     except seals.Damaged as found:
         return found
     return None
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((folder / "manifest.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _label(manifest: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from shapes import Bench
 from devbox.errors import DevboxError
 from devbox.paths import Home
 from devbox.providers import Frozen, Power, Provider, Shape, domain_name
+from devbox.providers.libvirt import LibvirtProvider
 from devbox.units import Size
 
 BOTH = {Power.STOPPED, Power.CRASHED}
@@ -381,3 +382,19 @@ def _started(bench: Bench) -> Shape:
 
 def _power(bench: Bench, name: str) -> Power:
     return next(one.power for one in bench.provider.machines() if one.mark.domain == name)
+
+
+@pytest.mark.vm
+def test_what_a_machine_was_suspended_to_and_is_unreadable_is_an_error_once(libvirt_home: Home) -> None:
+    bench = Bench(libvirt_home, LibvirtProvider(libvirt_home), lambda: LibvirtProvider(libvirt_home))
+    wanted = _started(bench)
+    name = wanted.mark.domain
+    try:
+        bench.provider.suspend(name)
+        (wanted.disk.parent / "suspended" / "state").write_text("nonsense")
+        with pytest.raises(DevboxError, match="can't be had back"):
+            bench.provider.start(name)
+        bench.provider.start(name)
+        assert _power(bench, name) is Power.RUNNING
+    finally:
+        bench.provider.delete(name)

@@ -216,7 +216,11 @@ class LibvirtProvider:
         if power is not Power.PAUSED:
             if power is Power.RUNNING or not folder.exists():
                 return False
-            self.thaw(name, Frozen(folder, ""))
+            try:
+                self.thaw(name, Frozen(folder, ""))
+            except freezing.FreezeFailed as error:
+                shutil.rmtree(folder)
+                raise failures.not_resumed(name, error.message, error.details) from error
         # What it was suspended to is out of date from the moment on that it runs.
         shutil.rmtree(folder, ignore_errors=True)
         self.resume(name)

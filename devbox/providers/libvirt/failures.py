@@ -104,3 +104,11 @@ def no_line(name: str) -> DevboxError:
         details="It is off, or an older devbox defined it.",
         advice=f"'devbox reset' makes it anew; 'devbox stop' and 'devbox start' define '{name}' again.",
     )
+
+
+def not_resumed(name: str, message: str, said: str) -> DevboxError:
+    return DevboxError(
+        f"What ran in '{name}' can't be had back; its disk is whole.",
+        details=f"{message}\n{said}",
+        advice="Run 'devbox start': it boots the machine from its disk.",
+    )

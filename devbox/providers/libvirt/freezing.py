@@ -91,10 +91,16 @@ def save(domain: Any, state: Path, *, mapped: bool) -> None:
 
 
 def load(domain: Any, state: Path, *, mapped: bool) -> None:
-    """Read back what ``save`` wrote, into a domain that waits for it; it is left paused.
+    """Read back what ``save`` wrote, into a domain that waits for it; it is left paused."""
+    import libvirt
 
-    A QEMU that can't make sense of it ends, which libvirt reports as its own error.
-    """
+    try:
+        _load(domain, state, mapped=mapped)
+    except libvirt.libvirtError as error:  # a QEMU that can't make sense of it ends
+        raise FreezeFailed(f"No machine could be thawed from '{state}'.", details=str(error)) from error
+
+
+def _load(domain: Any, state: Path, *, mapped: bool) -> None:
     _prepare(domain, mapped=mapped)
     with _handed_over(domain, state, os.O_RDONLY):
         _ask(domain, "migrate-incoming", uri=f"fd:{_FILE}")
