@@ -171,7 +171,13 @@ def _decided(
     plan = decide(wanted, existing, remake=remake, timings=read_timings(world.home.timings))
     brought = [change.address for change in plan.changes if _brought_along(change, world)]
     changes = (replace(one, reason=_reason(one, world)) for one in plan.changes if one.address not in brought)
-    return replace(plan, changes=tuple(changes), unchanged=(*plan.unchanged, *brought))
+    layers = (one for one in wanted if isinstance(one, LayerResource) and one.address in plan.unchanged)
+    return replace(
+        plan,
+        changes=tuple(changes),
+        unchanged=(*plan.unchanged, *brought),
+        cached=tuple((layer.address, layer.label) for layer in layers),
+    )
 
 
 def _brought_along(change: Change, world: World) -> bool:

@@ -259,6 +259,7 @@ class TestReset:
         plan = decide_reset(there, ["api"], "baked", None).plan
         assert actions(plan) == [TEMPLATE, "-/+ machine api"]
         assert self.machines(plan)["api"].layer == there.layer_of("api")
+        assert [label for _, label in plan.cached] == ["debian-12+base"]
 
     def test_to_baked_bakes_what_is_missing(self, there: World) -> None:
         write(there.environment.project, "base", "changed")

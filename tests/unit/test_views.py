@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,9 @@ def test_the_events_file_grows_and_is_its_owners_alone(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(Refused, match="No such file or directory"), appending(tmp_path / "no" / "events"):
         pass
+
+
+def test_a_plan_tells_what_is_cached() -> None:
+    plan = replace(decide([Toy(name="a")], []), cached=(("layer.0123", "debian-12+tools"),))
+    assert next(plan_lines(plan)).plain == "  = layer.0123  (debian-12+tools: cached)"
+    assert plan.as_json()["cached"] == [{"address": "layer.0123", "label": "debian-12+tools"}]
