@@ -151,7 +151,7 @@ def libvirtd(cli: Program) -> list[int]:
 
 def test_libvirtd_killed_in_the_middle_is_survived(cli: Program, bare: Path, tmp_path: Path) -> None:
     events = tmp_path / "events"
-    with running_until(cli, events, "booting", "-C", bare, "up") as program:
+    with running_until(cli, events, "booting", "-C", bare, "up", "--cold") as program:
         for pid in libvirtd(cli):
             os.kill(pid, signal.SIGKILL)
         _, said = program.communicate(timeout=300)
@@ -177,7 +177,7 @@ def running_until(
 
 
 def test_ctrl_c_ends_at_once_and_the_next_up_completes(cli: Program, bare: Path, tmp_path: Path) -> None:
-    with running_until(cli, tmp_path / "events", "booting", "-C", bare, "up") as program:
+    with running_until(cli, tmp_path / "events", "booting", "-C", bare, "up", "--cold") as program:
         program.send_signal(signal.SIGINT)
         _, said = program.communicate(timeout=2)
     assert program.returncode == 130
