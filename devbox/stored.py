@@ -135,7 +135,7 @@ def _users(home: Home, owned: Sequence[Owned], make: _Make) -> Iterator[Thing]:
         names = [value for value in spec.values() if isinstance(value, str)]
         yield _held(make, "machine", domain_name(environment, machine), folder, names)
     for folder in sorted(home.environments.glob("*/checkpoints/*")):
-        name = f"{folder.name}.{folder.parent.parent.name}"
+        name = f"{folder.name.partition('.')[0]}.{folder.parent.parent.name}"
         yield _held(make, _SAVED, name, folder, _named(manifest_of(folder)))
     for folder in sorted([*home.environments.glob("*/freezing"), *home.staging.glob("*")]):
         yield _held(make, "unfinished build", folder.name, folder, _named(manifest_of(folder)))
