@@ -15,7 +15,7 @@ from shapes import Bench
 from devbox.errors import DevboxError
 from devbox.paths import Home
 from devbox.providers import Frozen, Power, Provider, Shape, domain_name
-from devbox.providers.libvirt import LibvirtProvider
+from devbox.providers.libvirt import LibvirtProvider, freezing
 from devbox.units import Size
 
 BOTH = {Power.STOPPED, Power.CRASHED}
@@ -398,3 +398,19 @@ def test_what_a_machine_was_suspended_to_and_is_unreadable_is_an_error_once(libv
         assert _power(bench, name) is Power.RUNNING
     finally:
         bench.provider.delete(name)
+
+
+@pytest.mark.vm
+def test_a_machine_that_somebody_was_killed_while_thawing_can_be_started(libvirt_home: Home) -> None:
+    provider = LibvirtProvider(libvirt_home)
+    bench = Bench(libvirt_home, provider, lambda: LibvirtProvider(libvirt_home))
+    wanted = bench.made()
+    name = wanted.mark.domain
+    try:
+        provider._act("started", name, lambda found: freezing.start(found, None))
+        assert _power(bench, name) in BOTH
+        provider.kill(name)
+        provider.start(name)
+        assert _power(bench, name) is Power.RUNNING
+    finally:
+        provider.delete(name)

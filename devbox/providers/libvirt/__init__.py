@@ -105,6 +105,8 @@ class LibvirtProvider:
 
         def work(found: Any) -> None:
             self._ready_console(found)
+            if found.isActive():  # what somebody left who was killed at this very work
+                found.destroy()
             freezing.start(found, memory)
             freezing.load(found, frozen.state, mapped=memory is not None)
 
@@ -343,7 +345,8 @@ def _power(found: Any) -> Power:
 
     state, reason = found.state()
     if state in {libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PMSUSPENDED}:
-        return Power.PAUSED
+        # Whoever was killed while thawing it left a machine that can't go on.
+        return Power.CRASHED if freezing.is_empty(found) else Power.PAUSED
     if state == libvirt.VIR_DOMAIN_CRASHED:
         return Power.CRASHED
     if state == libvirt.VIR_DOMAIN_SHUTOFF:

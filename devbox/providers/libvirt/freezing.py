@@ -25,6 +25,7 @@ from devbox.providers.libvirt.domain import thawing
 _IGNORE_SHARED = "x-ignore-shared"
 _PATIENCE = 300.0  # seconds for gigabytes of RAM on a slow disk
 _POLL = 0.01
+_WAITING = frozenset({"inmigrate", "prelaunch"})  # RunState of QEMU's QMP
 _GONE = 0.15
 _NO_LIMIT = 1 << 40  # bytes a second; QEMU's default is 128 MiB
 _FILE = "devbox"
@@ -105,10 +106,19 @@ def _load(domain: Any, state: Path, *, mapped: bool) -> None:
     with _handed_over(domain, state, os.O_RDONLY):
         _ask(domain, "migrate-incoming", uri=f"fd:{_FILE}")
         deadline = time.monotonic() + _PATIENCE
-        while _ask(domain, "query-status")["status"] in {"inmigrate", "prelaunch"}:
+        while _ask(domain, "query-status")["status"] in _WAITING:
             if time.monotonic() > deadline:
                 raise FreezeFailed(f"QEMU did not finish reading '{state}'.")
             time.sleep(_POLL)
+
+
+def is_empty(domain: Any) -> bool:
+    """Whether a paused domain still waits for what it should be thawed from: nothing can run in it."""
+    import libvirt
+
+    with suppress(libvirt.libvirtError, DevboxError):
+        return _ask(domain, "query-status")["status"] in _WAITING
+    return False
 
 
 def leave(domain: Any) -> None:
