@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,18 +46,26 @@ def each(cli: Program, folder: Path, command: str) -> list[str]:
         return list(pool.map(ask, range(COUNT)))
 
 
-def pss(environment: str) -> list[int]:
-    """Kilobytes of each QEMU of the environment, shared pages counted in parts."""
+def ram(environment: str) -> list[int]:
+    """Kilobytes that each QEMU of the environment takes for its machine's RAM, shared pages in parts.
+
+    Beside it an emulating QEMU has the code that it translated: its own, more the longer it runs.
+    """
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes()
             if b"qemu-system" not in command or f".{environment}.devbox".encode() not in command:
                 continue
-            rollup = (folder / "smaps_rollup").read_text()
+            mappings = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", (folder / "smaps").read_text())
         except OSError:
             continue
-        found.append(next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")))
+        sizes = [
+            {line.split()[0]: int(line.split()[1]) for line in text.splitlines() if line.endswith(" kB")}
+            for text in mappings
+            if text.split()[1:2] == ["rw-p"]
+        ]
+        found.append(sum(size["Pss:"] for size in sizes if size["Size:"] >= 512 << 10))
     return found
 
 
@@ -64,15 +73,14 @@ def test_together_they_take_a_third_of_what_booted_machines_take(
     many: Path, cli: Program, tmp_path: Path
 ) -> None:
     assert len(json.loads(cli.good("-C", many, "status", "--json"))) == COUNT
-    clones = pss("many")
+    clones = ram("many")
     assert len(clones) == COUNT
     alone = project(tmp_path, "booted-alone", 6, 1)
     try:
         cli.good("-C", alone, "up", "--cold", "--yes")
-        booted = pss("booted-alone")
+        booted = ram("booted-alone")
     finally:
         cli.good("-C", alone, "destroy", "--yes")
-    # Beside RAM each QEMU has the code that it translated, which grows with what runs: hence first of all.
     assert sum(clones) / COUNT <= booted[0] / 3
 
 
