@@ -21,7 +21,7 @@ from devbox.resources.provisioning import what_changed
 from devbox.resources.saved import READY, Checkpoint
 from devbox.resources.world import World
 
-_MADE = (Action.CREATE, Action.REPLACE)
+MADE = (Action.CREATE, Action.REPLACE)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _existing(world: World) -> list[Existing]:
 
 
 def _made(plan: Plan, machines: Sequence[MachineResource]) -> list[MachineResource]:
-    made = {change.address for change in plan.changes if change.action in _MADE}
+    made = {change.address for change in plan.changes if change.action in MADE}
     return [machine for machine in machines if machine.address in made]
 
 

@@ -17,7 +17,7 @@ from devbox.events import Emit, Event, Kind, silent
 from devbox.paths import Home, shipped
 from devbox.plan import Action, Change, Plan
 from devbox.plan.decide import differences_between
-from devbox.planning import Decision, decide_reset, decide_up, desired, prepared
+from devbox.planning import MADE, Decision, decide_reset, decide_up, desired, prepared
 from devbox.providers import Owned, Power, domain_name
 from devbox.providers.choose import open_provider
 from devbox.provision.playbooks import Playbooks
@@ -78,12 +78,16 @@ class Session:
         return decide_reset(replace(prepared(self.world), cold=cold), names, to, checkpoint)
 
     def apply(self, decision: Decision, *, strategy: str = "") -> None:
+        from devbox.resources.access import write_private
         from devbox.resources.hidden import sweep
 
         world = replace(decision.world, strategy=strategy)
         if not decision.plan.empty:
             sweep(world.home, world.provider)
+        _check_bases(decision)
         _claim(world)
+        if world.checkpoint is not None:  # to tell later what changed since
+            write_private(world.paths.provisioned, json.dumps(dict(world.checkpoint.brought)))
         apply(decision.plan, world, world.emit, record=self._recorder())
         forget_deleted(world.paths)
 
@@ -285,6 +289,18 @@ def open_session(directory: Path, emit: Emit = silent) -> Session:
         emit=emit,
     )
     return Session(world)
+
+
+def _check_bases(decision: Decision) -> None:
+    """What machines are to stand on must be whole before those that it replaces are deleted."""
+    from devbox.layers import base_disk
+    from devbox.resources.making import check_below
+
+    made = (change.after for change in decision.plan.changes if change.action in MADE)
+    for machine in (one for one in made if isinstance(one, MachineResource)):
+        base = base_disk(decision.world.home, machine.image, machine.layer)
+        if base.exists():  # else the plan makes it
+            check_below(base)
 
 
 def _claim(world: World) -> None:

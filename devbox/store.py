@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -119,6 +119,11 @@ class Store:
         }
         staged = sorted(self.home.staging.iterdir())
         return [path for path in staged if path.name.split(".")[0] not in building]
+
+
+def write_manifest(folder: Path, values: Mapping[str, Any]) -> None:
+    """Let a stored folder say of itself what it is; ``manifest`` reads it."""
+    (folder / "manifest.json").write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
 def manifest(folder: Path) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def _damage(thing: Thing) -> seals.Damaged | None:
         seals.check(thing.folder, adopt=thing.kind == "image")
         seals.verify(thing.folder)
     except seals.Damaged as found:
-        return found
+        return found if thing.folder.exists() else None  # else it was removed meanwhile, as a whole
     return None
 
 

@@ -105,7 +105,11 @@ class Line:
                 advice="Run the command again with --cold, which boots instead.",
             ) from error
         if "error" in answer:
-            raise AgentFailed(f"The agent of '{self._name}' failed in '{what}'.", details=answer["error"])
+            raise AgentFailed(
+                f"The agent of '{self._name}' failed in '{what}'.",
+                details=answer["error"],
+                advice="'devbox reset --cold' boots the machine anew.",
+            )
         return answer
 
     def _answer(self, deadline: float) -> dict[str, Any]:
@@ -142,7 +146,9 @@ def _open(path: Path, name: str, timeout: float) -> socket.socket:
         except OSError as error:
             if time.monotonic() > deadline:
                 raise AgentFailed(
-                    f"The line to the agent of '{name}' can't be opened.", details=f"{path}: {error}"
+                    f"The line to the agent of '{name}' can't be opened.",
+                    details=f"{path}: {error}",
+                    advice="'devbox status' tells whether it runs; 'devbox stop' and 'devbox start' boot it.",
                 ) from error
         time.sleep(_AGAIN)
 

@@ -8,7 +8,6 @@ from devbox.resources.provisioning import ProvisioningResource
 from devbox.resources.template import TemplateResource
 
 __all__ = [
-    "TYPES",
     "CheckpointResource",
     "ImageResource",
     "LayerResource",
@@ -16,12 +15,3 @@ __all__ = [
     "ProvisioningResource",
     "TemplateResource",
 ]
-
-TYPES = (
-    ImageResource,
-    LayerResource,
-    TemplateResource,
-    MachineResource,
-    ProvisioningResource,
-    CheckpointResource,
-)

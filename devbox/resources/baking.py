@@ -5,7 +5,6 @@ Another way to fill one has to leave the same in the folder: a disk that stands 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from devbox import process, seals
@@ -20,7 +19,7 @@ from devbox.resources.access import endpoint_of
 from devbox.resources.hidden import NAME, hidden_world, machine_of
 from devbox.resources.machine import MachineResource
 from devbox.resources.world import World
-from devbox.store import Shelf, Store
+from devbox.store import Shelf, Store, write_manifest
 
 _CLEANING = 300.0
 _POWER_OFF = 120.0
@@ -38,8 +37,7 @@ def obtain(layer: Layer, subject: str, world: World) -> Path:
         in_guest(layer, disk, world)
         process.run(["qemu-img", "check", "-q", disk])
         disk.chmod(0o400)
-        manifest = json.dumps(layer.manifest(), indent=1, sort_keys=True)
-        (folder / "manifest.json").write_text(manifest + "\n")
+        write_manifest(folder, layer.manifest())
         seals.seal(folder)
 
     store = Store(world.home, Shelf.LAYERS)
@@ -57,7 +55,8 @@ def in_guest(layer: Layer, disk: Path, world: World) -> None:
         making.give_identity(machine, inside)
         making.start(machine, inside)
         endpoint = endpoint_of(inside.home, inside.environment.name, NAME, machine.ip)
-        _settle(machine, inside)
+        # Playbooks that ask systemd for something are to find a boot that is over.
+        making.come_to_rest(machine, inside, inside.boot_timeout)
         provision(inside.environment, {NAME: endpoint}, inside.home, inside.emit, strategy=inside.strategy)
         with connect(endpoint, timeout=60) as session:
             script = (shipped("templates") / "layer" / "clean.sh").read_bytes()
@@ -66,18 +65,10 @@ def in_guest(layer: Layer, disk: Path, world: World) -> None:
             raise DevboxError(
                 f"The machine that became the layer '{layer.label}' could not be cleaned.",
                 details=cleaned.stderr,
+                advice="Run the command again; what was baked below it is kept.",
             )
         inside.provider.shutdown(mark.domain, _POWER_OFF)
         inside.paths.machine(NAME).disk.rename(disk)
-
-
-def _settle(machine: MachineResource, inside: World) -> None:
-    """Playbooks that ask systemd for something find a boot that is over."""
-    from devbox.guest.agent import Line
-
-    name = machine.mark(inside).domain
-    with Line(inside.provider.line(name), name) as line:
-        line.rest(inside.boot_timeout)
 
 
 def _machine(layer: Layer, world: World) -> MachineResource:

@@ -45,8 +45,9 @@ class CheckpointResource(Resource):
         try:
             save(world, READY, target, key=self.key)
         except DevboxError as error:
-            text = f"There is no checkpoint '{READY}': {error.message} {error.details}"
-            world.emit(Event(Kind.NOTE, self.address, text.strip()))
+            why = f"{error.message} {error.details}".strip()
+            text = f"There is no checkpoint '{READY}', so 'devbox reset' will run the playbooks: {why}"
+            world.emit(Event(Kind.NOTE, self.address, text))
 
     def update(self, world: World, before: Self, effect: Effect) -> None:
         self.create(world)

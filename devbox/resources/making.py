@@ -15,6 +15,7 @@ from devbox.build import load_image
 from devbox.errors import DevboxError
 from devbox.events import Event, Kind
 from devbox.guest import keys, trust
+from devbox.guest.agent import Line
 from devbox.guest.identity import Identity, hosts_text, identity_archive
 from devbox.guest.promises import Promise, verify
 from devbox.guest.ready import Probe, wait_ready
@@ -71,12 +72,19 @@ def shape(machine: MachineResource, mark: Mark, world: World, base: Path | None 
     check(image.folder, adopt=True)
     found = outline(machine, mark, world)
     found = replace(found, cmdline=image.cmdline, base=base or found.base)
-    for disk in (*chain(found.base), *(chain(found.disk) if found.disk.exists() else ())):
-        for folder in (disk.parent, disk.parent.parent):  # a checkpoint has a folder for each machine
+    for disk in (found.base, found.disk):
+        if disk.exists():
+            check_below(disk)
+    return found
+
+
+def check_below(disk: Path) -> None:
+    """Raise Damaged unless all of the store that the disk stands on is whole; it counts as used now."""
+    for below in chain(disk):
+        for folder in (below.parent, below.parent.parent):  # a checkpoint has a folder for each machine
             if (folder / "seal.json").exists():
                 check(folder)
-                os.utime(folder)  # it was used now, which 'devbox gc' goes by
-    return found
+                os.utime(folder)  # which 'devbox gc' goes by
 
 
 def give_identity(machine: MachineResource, world: World) -> None:
@@ -142,12 +150,17 @@ def start(machine: MachineResource, world: World) -> None:
 
 def wake(machine: MachineResource, world: World) -> None:
     """Let a machine that was paused or suspended go on, with the right time."""
-    from devbox.guest.agent import Line
-
     name = domain_name(world.environment.name, machine.name)
     world.provider.start(name)
     with Line(world.provider.line(name), name) as line:
         line.wake()
+
+
+def come_to_rest(machine: MachineResource, world: World, timeout: float) -> None:
+    """Wait until nothing is left to do in a running machine and its disk has everything."""
+    name = domain_name(world.environment.name, machine.name)
+    with Line(world.provider.line(name), name) as line:
+        line.rest(timeout)
 
 
 def _renew(machine: MachineResource, base: Path, world: World) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from devbox import seals
 from devbox.errors import DevboxError, Refused
 from devbox.events import Event, Kind
-from devbox.guest.agent import Line
 from devbox.paths import private_folder
 from devbox.providers import Frozen, Owned, Power
 from devbox.resources import making, room
@@ -22,7 +21,7 @@ from devbox.resources.cloning import template_key, thaw
 from devbox.resources.machine import MachineResource
 from devbox.resources.saved import Checkpoint
 from devbox.resources.world import World
-from devbox.store import flush
+from devbox.store import flush, write_manifest
 
 _REST = 120.0
 
@@ -40,7 +39,8 @@ def save(world: World, name: str, target: Path, *, key: str = "") -> None:
     room.require(world.home, room.frozen(memory), f"The checkpoint '{name}'")
     shutil.rmtree(world.paths.freezing, ignore_errors=True)
     try:
-        _come_to_rest(machines, world)
+        for machine in machines:
+            making.come_to_rest(machine, world, _REST)
         for machine in machines:
             world.provider.pause(machine.mark(world).domain)
         together(lambda machine: _freeze(machine, world), machines)
@@ -69,13 +69,6 @@ def _require_running(owned: Sequence[Owned]) -> None:
             details=", ".join(idle) or "It has no machine.",
             advice="Run 'devbox up', then save.",
         )
-
-
-def _come_to_rest(machines: Sequence[MachineResource], world: World) -> None:
-    for machine in machines:
-        name = machine.mark(world).domain
-        with Line(world.provider.line(name), name) as line:
-            line.rest(_REST)
 
 
 def _freeze(machine: MachineResource, world: World) -> None:
@@ -107,8 +100,7 @@ def _checkpoint(
 
 
 def _describe(checkpoint: Checkpoint, key: str, world: World) -> None:
-    manifest = checkpoint.manifest(key, world.environment.name)
-    (checkpoint.folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_manifest(checkpoint.folder, checkpoint.manifest(key, world.environment.name))
     seals.seal(checkpoint.folder)
 
 
@@ -126,8 +118,11 @@ def _go_on(machines: Sequence[MachineResource], world: World) -> None:
     """After a failure: those that only stand still go on, those that are off boot."""
     shutil.rmtree(world.paths.freezing, ignore_errors=True)
     for machine in machines:
-        with contextlib.suppress(DevboxError):
+        try:
             if making.power(world, machine.mark(world).domain) is Power.PAUSED:
                 world.provider.resume(machine.mark(world).domain)
             else:
                 making.start(machine, world)
+        except DevboxError as error:
+            text = f"It is off now: {error.message} Run 'devbox start {machine.name}'."
+            world.emit(Event(Kind.NOTE, machine.address, text))

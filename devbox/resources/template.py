@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from devbox.resources import room
 from devbox.resources.hidden import hidden_world, machine_of
 from devbox.resources.machine import MachineResource
 from devbox.resources.world import World
-from devbox.store import Shelf, Store
+from devbox.store import Shelf, Store, write_manifest
 
 _FORMAT = 1
 
@@ -85,7 +84,7 @@ def obtain(template: TemplateResource, world: World) -> Path:
             "memory": int(machine.memory),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        write_manifest(folder, manifest)
         seals.seal(folder)
 
     store = Store(world.home, Shelf.TEMPLATES)

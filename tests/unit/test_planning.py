@@ -24,6 +24,7 @@ from devbox.resources.checkpoint import ready_key
 from devbox.resources.cloning import template_key
 from devbox.resources.saved import Checkpoint
 from devbox.resources.world import World
+from devbox.seals import Damaged
 from devbox.session import Session
 from devbox.store import Shelf
 
@@ -303,3 +304,12 @@ class TestReset:
             session.checkpoint("goof")
         assert refused.value.advice == "It has: good."
         assert session.checkpoint("good").machines.keys() == {"api", "db"}
+
+    def test_nothing_is_deleted_when_what_it_should_stand_on_is_damaged(self, there: World) -> None:
+        decision = decide_reset(replace(there, cold=True), ["api"], "baked", None)
+        disk = there.home.layers / there.layer_of("api") / "disk.qcow2"
+        disk.write_bytes(disk.read_bytes() + b"?")
+        before = there.provider.machines()
+        with pytest.raises(Damaged, match=str(disk)):
+            Session(there).apply(decision)
+        assert there.provider.machines() == before

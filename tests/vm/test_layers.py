@@ -16,8 +16,11 @@ from conftest import Program
 from devbox.build.disk import Layout
 from devbox.build.image import load_image
 from devbox.paths import Home
+from devbox.store import Shelf, Store
 
 pytestmark = pytest.mark.vm
+
+SHELVES = (Shelf.LAYERS, Shelf.TEMPLATES)
 
 FILES = {
     "devbox.yml": """
@@ -76,7 +79,7 @@ def project(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iter
     cli = Program(shared_home)
     shared_home.layers.mkdir(exist_ok=True)
     shared_home.templates.mkdir(exist_ok=True)
-    before = {*shared_home.layers.iterdir(), *shared_home.templates.iterdir()}
+    before = {made for shelf in SHELVES for made in Store(shared_home, shelf).stored()}
     folder = write(tmp_path_factory.mktemp("layered"), f"word-{os.getpid()}")
     plan = cli.good("-C", folder, "plan")
     assert "debian-12+lower: " in plan
@@ -84,12 +87,12 @@ def project(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iter
     cli.good("-C", folder, "up", "--yes")
     yield folder
     cli.good("-C", folder, "destroy", "--yes")
-    for made in {*shared_home.layers.iterdir(), *shared_home.templates.iterdir()} - before:
-        if (
-            "layered" in (made / "manifest.json").read_text()
-            or "+lower" in (made / "manifest.json").read_text()
-        ):
-            shutil.rmtree(made)
+    for shelf in SHELVES:
+        store = Store(shared_home, shelf)
+        for made in set(store.stored()) - before:
+            described = (store.root / made / "manifest.json").read_text()
+            if "layered" in described or "+lower" in described:
+                store.remove(made)
 
 
 def answer() -> str:
@@ -235,6 +238,7 @@ def test_a_flipped_byte_in_a_layer_is_found_and_named(project: Path, cli: Progra
         assert ran.status != 0
         assert str(disk.resolve()) in ran.stderr
         assert "gc --damaged" in ran.stderr
+        assert answer() == "hello"  # what would have been replaced still runs
     finally:
         disk.write_bytes(content)
         disk.chmod(stat.st_mode)
