@@ -58,10 +58,15 @@ class Host:
         self.devbox("-C", project, "up", "--yes")
         return project
 
+    def _environment(self) -> dict[str, str]:
+        """As users have it: Python keeps what it compiled, whatever the shell of whoever measures says."""
+        mine = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**mine, "DEVBOX_HOME": str(self.home.root)}
+
     def _ended(self, argv: list[str | Path]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             argv,
-            env={**os.environ, "DEVBOX_HOME": str(self.home.root)},
+            env=self._environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -31,6 +31,16 @@ def obey(request: Request) -> Said:
     return [answer(request, failed=[], jobs=[])]
 
 
+class Heard:
+    """In a rehearsal's place: what sshd said is known at once."""
+
+    def __init__(self, heard: bool) -> None:
+        self._heard = heard
+
+    def greeted(self) -> bool:
+        return self._heard
+
+
 class Agent:
     """Serves a socket as a machine's hypervisor does: one that is connected at a time."""
 

@@ -120,7 +120,8 @@ class Program:
         return Path(sys.executable).with_name("devbox")
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "DEVBOX_HOME": str(self.home.root), "NO_COLOR": "1"}
+        mine = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**mine, "DEVBOX_HOME": str(self.home.root), "NO_COLOR": "1"}
 
     def __call__(
         self,

@@ -47,9 +47,12 @@ class Line:
         answer = self._ask("rest", timeout, patience=timeout / 2)
         return [*answer["failed"], *(f"{unit} (at work)" for unit in answer["jobs"])]
 
-    def become(self, identity: Identity) -> None:
-        """Let a clone take over an identity, with random numbers and the time of its own."""
-        self._ask(
+    def become(self, identity: Identity) -> bool:
+        """Let a clone take over an identity, with random numbers and the time of its own.
+
+        True where its sshd starts anew for that and can't be reached for a moment.
+        """
+        answer = self._ask(
             "become",
             clock=time.time(),
             seed=_seed(),
@@ -60,6 +63,7 @@ class Line:
             boot_id=str(uuid.uuid4()),
         )
         self._put_clock_right()
+        return bool(answer.get("sshd_restarts", True))
 
     def wake(self) -> None:
         """What a machine needs that was frozen and stays itself: the time and new random numbers."""

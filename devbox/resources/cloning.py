@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,7 @@ from devbox.errors import DevboxError
 from devbox.events import Event, Kind
 from devbox.guest import trust
 from devbox.guest.agent import Line
-from devbox.guest.knocking import Knocking
-from devbox.guest.ssh import Endpoint
+from devbox.guest.rehearsal import Rehearsal, greeted
 from devbox.paths import private_folder
 from devbox.providers import Frozen, Mark
 from devbox.resources import making
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from devbox.resources.machine import MachineResource
 
 _FORMAT = 2
-_GREETING = 20.0  # seconds until sshd says something
 
 
 def template_key(machine: MachineResource, world: World) -> str:
@@ -104,23 +101,14 @@ def thaw(machine: MachineResource, frozen: Frozen, world: World, *, stranger: bo
         raise DevboxError(f"'{name}' can't be thawed: '{frozen.state}' is gone.") from error
     with Line(world.provider.line(name), name) as line:
         world.provider.resume(name)
-        # Under emulation code is slow when it runs for the first time: sshd's does so meanwhile.
-        threading.Thread(target=_greeted, args=(endpoint,), daemon=True).start()
+        rehearsal = Rehearsal(endpoint)
         if stranger:
-            line.become(identity)
+            sshd_restarts = line.become(identity)
         else:
+            sshd_restarts = False
             line.wake()
-    if not _greeted(endpoint):
+    if not (greeted(endpoint) if sshd_restarts else rehearsal.greeted()):
         raise DevboxError(f"'{name}' runs, but its sshd does not answer.")
-
-
-def _greeted(endpoint: Endpoint) -> bool:
-    """Whether sshd says hello."""
-    with Knocking(endpoint) as knocking:
-        greeting = knocking.listen(_GREETING)
-        if greeting is not None:
-            greeting.close()
-    return greeting is not None
 
 
 def _fall_back(

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from agents import Talking
+from agents import Heard, Talking
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shelves import put
@@ -130,7 +130,8 @@ def opened(root: Path) -> Iterator[Shop]:
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(making, "start", boot)
-        patch.setattr(cloning, "_greeted", lambda endpoint: True)
+        patch.setattr(cloning, "greeted", lambda endpoint: True)
+        patch.setattr(cloning, "Rehearsal", lambda endpoint: Heard(True))
         stack.callback(provider.hang_up)
         for machine in wanted_machines(world):
             mark = machine.mark(world).but(made=True, provisioned=f"applied to {machine.name}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from agents import Request, Talking, answer
+from agents import Heard, Request, Talking, answer
 from shelves import key, put, put_checkpoint
 from world import API, KEY, make_world
 
@@ -94,7 +94,8 @@ def shop(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         world.provider.start(machine.mark(world).domain)
 
     monkeypatch.setattr(making, "start", boot)
-    monkeypatch.setattr(cloning, "_greeted", lambda endpoint: not shop.deaf)
+    monkeypatch.setattr(cloning, "greeted", lambda endpoint: not shop.deaf)
+    monkeypatch.setattr(cloning, "Rehearsal", lambda endpoint: Heard(not shop.deaf))
     yield shop
     provider.hang_up()
 

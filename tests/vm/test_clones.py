@@ -92,7 +92,8 @@ def tampered(file: Path, offset: int) -> Callable[[], None]:
 def template(home: Home) -> Path:
     """The folder of the template that these machines were cloned from; no test boots 'two' cold."""
     disk = home.environment("clones").machine("two").disk
-    return next(below.parent for below in chain(disk) if below.parent.parent.name == home.templates.name)
+    stored = (below.parent for below in chain(disk))
+    return home.templates / next(folder.name for folder in stored if folder.parent.name == "templates")
 
 
 @pytest.mark.parametrize("what", OWN)

@@ -131,10 +131,10 @@ def become(request: dict[str, Any]) -> dict[str, Any]:
     _boot_id(request["boot_id"])
     if Path("/etc/environment").read_text() != before:
         subprocess.run(["systemctl", "set-environment", *request["variables"]], check=True)
-    _sshd()
+    restarts = _sshd()
     for hook in sorted(HOOKS.iterdir()) if HOOKS.is_dir() else ():
         subprocess.run([str(hook)], check=True, stdin=subprocess.DEVNULL)
-    return {"name": socket.gethostname()}
+    return {"name": socket.gethostname(), "sshd_restarts": restarts}
 
 
 def clock(request: dict[str, Any]) -> dict[str, Any]:
@@ -191,10 +191,12 @@ def _boot_id(value: str) -> None:
     ctypes.CDLL(None).mount(str(mine).encode(), b"/proc/sys/kernel/random/boot_id", None, BIND, None)
 
 
-def _sshd() -> None:
-    """Until OpenSSH 9.8 each connection reads the host key; since then the listener keeps it."""
-    if Path("/usr/lib/openssh/sshd-session").exists():
+def _sshd() -> bool:
+    """Until OpenSSH 9.8 each connection reads the host key; since then the listener does, when it starts."""
+    keeps = Path("/usr/lib/openssh/sshd-session").exists()
+    if keeps:
         os.kill(int(Path("/run/sshd.pid").read_text()), signal.SIGHUP)
+    return keeps
 
 
 def _said(*command: str, timeout: float | None = None) -> str:
