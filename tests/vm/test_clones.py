@@ -138,7 +138,8 @@ def test_a_clone_can_be_booted_later_and_is_still_itself(project: Path, cli: Pro
     before = {what: said(cli, project, "one", OWN[what]) for what in ("machine-id", "host key", "addresses")}
     cli.good("-C", project, "stop", "one")
     cli.good("-C", project, "start", "one")
-    assert uptime(cli, project, "one") < 100
+    # Only a clone has a file over the kernel's number of its boot.
+    assert said(cli, project, "one", "findmnt -n /proc/sys/kernel/random/boot_id || echo own") == "own"
     assert said(cli, project, "one", "cat kept") == "kept"
     assert {what: said(cli, project, "one", OWN[what]) for what in before} == before
 
