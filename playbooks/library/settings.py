@@ -52,6 +52,11 @@ options:
     type: dict
     default: {}
   export: {description: "For C(sysconfig): whether the keys are exported. Left out, as it is.", type: bool}
+  keep:
+    description: Keys whose value stays, while I(export) decides whether they are exported.
+    type: list
+    elements: str
+    default: []
   create: {description: Make the file where it is not there., type: bool, default: false}
   new_keys: {description: "Where false, a key that the file lacks is an error.", type: bool, default: true}
 extends_documentation_fragment: [files]
@@ -85,6 +90,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "append": {"type": "dict", "default": {}},
     "append_base": {"type": "dict", "default": {}},
     "export": {"type": "bool"},
+    "keep": {"type": "list", "elements": "str", "default": []},
     "create": {"type": "bool", "default": False},
     "new_keys": {"type": "bool", "default": True},
     "backup": {"type": "bool", "default": False},
@@ -106,6 +112,7 @@ def main() -> None:
             {key: _items(value) for key, value in given["append"].items()},
             {key: ",".join(_items(value)) for key, value in given["append_base"].items()},
             new_keys=given["new_keys"],
+            keep=given["keep"],
         )
     except Unusable as error:
         problems = "; ".join(error.problems)

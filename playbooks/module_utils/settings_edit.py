@@ -39,15 +39,17 @@ def edit(
     base: Mapping[str, str],
     *,
     new_keys: bool = True,
+    keep: Sequence[str] = (),
 ) -> tuple[str, list[str]]:
     """The new text and the keys that changed in it.
 
     ``append`` has the items that a key's comma-separated value must have, ``base`` what the program takes
-    for the value where the file lacks the key. Raises Unusable with every reason.
+    for the value where the file lacks the key, ``keep`` the keys of shell assignments of which only whether
+    they are exported may change. Raises Unusable with every reason.
     """
     _check_text(text)
     wanted = {key: _listed(value) for key, value in values.items()}
-    problems = _refused(form, values, wanted, append)
+    problems = _refused(form, values, wanted, append, keep)
     if problems:
         raise Unusable(problems)
     lines = text.split("\n")
@@ -59,6 +61,11 @@ def edit(
     changed = []
     for key, texts in wanted.items():
         after = _with(lines, form, key, texts)
+        if after != lines:
+            changed.append(key)
+        lines = after
+    for key in keep if isinstance(form, Shell) else ():
+        after = form.exported(lines, [key])
         if after != lines:
             changed.append(key)
         lines = after
@@ -74,10 +81,12 @@ def _check_text(text: str) -> None:
         raise Unusable(["it is no plain text: it has NUL bytes or a byte order mark"])
 
 
-def _refused(form: Lines, values: Values, wanted: Items, append: Items) -> list[str]:
-    keys = [form.same(key) for key in (*values, *append)]
+def _refused(form: Lines, values: Values, wanted: Items, append: Items, keep: Sequence[str]) -> list[str]:
+    keys = [form.same(key) for key in (*values, *append, *keep)]
     twice = sorted({key for key in keys if keys.count(key) > 1})
     problems = [f"the key '{key}' is given twice" for key in twice]
+    if keep and not isinstance(form, Shell):
+        problems.append("only a file of shell assignments exports keys")
     if type(form) is not Ini:
         several = [key for key, value in values.items() if isinstance(value, list)]
         problems += [f"the key '{key}' has a list of values, which only 'ini' can hold" for key in several]

@@ -60,6 +60,15 @@ class Shell(Lines):
     def kept(self, entry: Entry, value: str) -> bool:
         return entry.value == value and self._before(entry) == entry.before
 
+    def exported(self, lines: Sequence[str], keys: Sequence[str]) -> list[str]:
+        """The lines with these keys exported as asked, whatever their values are."""
+        after = list(lines)
+        for entry in self.entries(lines):
+            if entry.key in keys:
+                rest = lines[entry.start][len(entry.before) :]
+                after[entry.start] = f"{self._before(entry)}{rest}"
+        return after
+
     def _before(self, entry: Entry) -> str:
         indent = entry.before[: len(entry.before) - len(entry.before.lstrip())]
         exported = entry.before.strip() == "export"
@@ -98,9 +107,9 @@ def _meaning(word: str) -> str | None:
 
 def _quoted(value: str, quote: str) -> str:
     """The value in quotes of the kind that was there, where they can hold it."""
-    if quote == "'" and "'" not in value:
-        return f"'{value}'"
     if not quote and _NEEDS_NO_QUOTES.fullmatch(value):
         return value
+    if "'" not in value and (quote == "'" or (not quote and set(value) & set(_ESCAPED_IN_QUOTES))):
+        return f"'{value}'"
     escaped = "".join(f"\\{char}" if char in _ESCAPED_IN_QUOTES else char for char in value)
     return f'"{escaped}"'
