@@ -45,8 +45,8 @@ def provision(
     files = [playbooks.find(name).file for name in playbook_order(machines)]
     hosts = inventory(environment, endpoints, paths.known_hosts, extra=_offers())
     private_folder(paths.logs)
-    _write(paths.inventory, json.dumps(hosts, indent=1, default=str))
-    _write(paths.site, site(files))
+    write_private(paths.inventory, json.dumps(hosts, indent=1, default=str))
+    write_private(paths.site, site(files))
     run = AnsibleRun(environment.project, paths, playbooks, emit)
     return run.to_the_end(strategy).stats
 
@@ -133,7 +133,7 @@ def _new_log(folder: Path) -> Path:
     raise FileExistsError(log)
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     staged = path.with_name(f".{path.name}.new")
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
