@@ -1,8 +1,9 @@
 """A stand-in for RPM distributions: a small root of Debian's programs, dressed as Fedora or CentOS.
 
-Nothing of the real distribution is in it but what tests put there: its name, and tiny packages with freshly typed
-files at the distribution's paths. What is real is what looks at them: rpm, dnf, createrepo_c and rpmbuild (Debian's
-packages of them) and Ansible's modules. EL6 and Fedora up to 21 had yum, for which dnf stands in too.
+Nothing of the real distribution is in it but what tests put there: its name, and tiny packages with freshly
+typed files at the distribution's paths. What is real is what looks at them: rpm, dnf, createrepo_c and
+rpmbuild (Debian's packages of them) and Ansible's modules. EL6 and Fedora up to 21 had yum, for which dnf
+stands in too.
 
 The root is a folder. bubblewrap shows it as `/`, with the host's programs below `/host`, and needs no rights.
 """
@@ -25,14 +26,55 @@ _CHECKOUT = Path(callback.__file__).parents[3]
 _PLAYBOOKS = _CHECKOUT / "playbooks"
 
 # Debian's own package manager is not among them, so that nothing takes the machine for a Debian.
-_PROGRAMS = """
-    [ awk basename bash cat chmod chown cp cut date dd df dirname dnf dnf-3 env expr false find getent grep head
-    hostname id ln ls mkdir mktemp mv nproc ps pwd python3 readlink realpath rm rmdir rpm rpmdb rpmkeys sed sh sleep
-    sort stat sync tail tee test touch tr true uname uniq wc whoami xargs
-""".split()
-_FOLDERS = """
-    lib/locale lib/python3 lib/rpm lib/x86_64-linux-gnu lib/aarch64-linux-gnu lib64 share/zoneinfo
-""".split()
+_PROGRAMS = (
+    *(
+        "[",
+        "awk",
+        "basename",
+        "bash",
+        "cat",
+        "chmod",
+        "chown",
+        "cp",
+        "cut",
+        "date",
+        "dirname",
+        "dnf",
+        "dnf-3",
+    ),
+    *(
+        "env",
+        "expr",
+        "false",
+        "find",
+        "getent",
+        "grep",
+        "head",
+        "hostname",
+        "id",
+        "ln",
+        "ls",
+        "mkdir",
+        "mktemp",
+    ),
+    *(
+        "mv",
+        "nproc",
+        "ps",
+        "pwd",
+        "python3",
+        "readlink",
+        "realpath",
+        "rm",
+        "rmdir",
+        "rpm",
+        "rpmdb",
+        "rpmkeys",
+    ),
+    *("sed", "sh", "sleep", "sort", "stat", "sync", "tail", "tee", "test", "touch", "tr", "true", "uname"),
+    *("uniq", "wc", "whoami", "xargs"),
+)
+_LIBRARIES = ("lib/locale", "lib/python3", "lib/rpm", f"lib/{sys.implementation._multiarch}", "lib64")
 
 _DNF = """\
 [main]
@@ -60,8 +102,8 @@ class Distribution:
 FEDORA_19 = Distribution(
     "fedora-release",
     "19",
-    "Fedora release 19 (Schrödinger’s Cat)",
-    {"NAME": "Fedora", "VERSION": "19 (Schrödinger’s Cat)", "ID": "fedora", "VERSION_ID": "19"},
+    "Fedora release 19 (Schrödinger\u2019s Cat)",
+    {"NAME": "Fedora", "VERSION": "19 (Schrödinger\u2019s Cat)", "ID": "fedora", "VERSION_ID": "19"},
 )
 FEDORA_20 = Distribution(
     "fedora-release",
@@ -100,7 +142,7 @@ class Package:
     configuration: bool = False  # its files are %config(noreplace)
 
     def spec(self) -> str:
-        """The spec file, without what rpmbuild would do by itself: no dependencies guessed, nothing compiled."""
+        """The spec file; rpmbuild is to guess no dependencies and to compile nothing."""
         relations = [
             f"{kind}: {what}"
             for kind, several in (
@@ -124,7 +166,7 @@ class Package:
             "A stand-in.",
             "%install",
             'mkdir -p "%{buildroot}"',
-            f'cp -a "%{{_sourcedir}}/{self.name}/." "%{{buildroot}}"',
+            f'cp -a "%{{_sourcedir}}/{self.name}-{self.version}/." "%{{buildroot}}"',
             "%files",
             *(mark + path for path in sorted(self.files)),
         ]
@@ -155,10 +197,10 @@ def build(packages: Iterable[Package], folder: Path) -> Path:
     sources, repository = folder / "sources", folder / "repository"
     repository.mkdir(parents=True)
     for package in packages:
-        tree = sources / package.name
+        tree = sources / f"{package.name}-{package.version}"
         write(tree, package.files)
         tree.mkdir(parents=True, exist_ok=True)
-        spec = sources / f"{package.name}.spec"
+        spec = tree.with_name(f"{tree.name}.spec")
         spec.write_text(package.spec())
         defines = {
             "_topdir": folder / "build",
@@ -185,7 +227,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Played:
-    """What a playbook said: its exit status, devbox's events of it, and its output for who reads a failure."""
+    """What a playbook said: its exit status, devbox's events of it, its output for who reads a failure."""
 
     status: int
     events: Sequence[Mapping[str, Any]]
@@ -291,15 +333,15 @@ class Machine:
 
 def _furnish(root: Path) -> None:
     folders = (
-        "etc/yum.repos.d etc/dnf etc/rpm etc/init.d var/lib/rpm var/log var/cache run root play usr/bin usr/sbin"
-        " usr/lib usr/share usr/local opt"
+        *("etc/yum.repos.d", "etc/dnf", "etc/rpm", "etc/init.d", "var/lib/rpm", "var/log", "var/cache"),
+        *("run", "root", "play", "opt", "usr/bin", "usr/sbin", "usr/lib", "usr/share", "usr/local"),
     )
-    for folder in folders.split():
+    for folder in folders:
         (root / folder).mkdir(parents=True)
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / name).symlink_to(f"usr/{name}")
     interpreter = Path("/usr/bin/python3").resolve().name
-    for place in [*(f"bin/{name}" for name in [*_PROGRAMS, interpreter]), *_FOLDERS, f"lib/{interpreter}"]:
+    for place in [*(f"bin/{name}" for name in [*_PROGRAMS, interpreter]), *_LIBRARIES, f"lib/{interpreter}"]:
         if Path("/usr", place).exists():
             (root / "usr" / place).parent.mkdir(parents=True, exist_ok=True)
             (root / "usr" / place).symlink_to(f"/host/usr/{place}")
