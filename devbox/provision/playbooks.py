@@ -19,7 +19,7 @@ from devbox.provision.variables import that_matter
 
 LAYER_FORMAT = 1  # raised when devbox makes layers in another way, so that old ones are not taken
 _ENDINGS = (".yml", ".yaml")
-_FOR_ALL = ("playbooks/workarounds/", "playbooks/library/", "playbooks/module_utils/")
+_FOR_ALL = ("workarounds/", "playbooks/workarounds/", "playbooks/library/", "playbooks/module_utils/")
 _TreeDigest: TypeAlias = Callable[[Path], str]
 
 
