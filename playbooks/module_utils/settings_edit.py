@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Union
+from typing import TYPE_CHECKING
 
 from ansible.module_utils.settings_lines import Answers, Entry, Ini, Lines, Unusable
 from ansible.module_utils.settings_shell import Shell
 
-# Key to text, to one text for each line, or to None to remove it.
-Values = Mapping[str, Union[str, Sequence[str], None]]  # noqa: UP007 - machines may still have Python 3.8
-Items = Mapping[str, Sequence[str]]
+if TYPE_CHECKING:  # machines may still have Python 3.8, which can't do this at run time
+    # Key to text, to one text for each line, or to None to remove it.
+    Values = Mapping[str, str | Sequence[str] | None]
+    Items = Mapping[str, Sequence[str]]
 
 
 def syntax(name: str, section: str = "DEFAULT", *, export: bool | None = None) -> Lines:
