@@ -160,9 +160,9 @@ def explain(context: typer.Context, text: TextArgument, as_json: JsonOption = Fa
     pasted = sys.stdin.buffer.read().decode(errors="replace") if text == "-" else text
     found = find_in(pasted, _entries(context).values())
     if as_json:
-        show_json([{**one.entry.as_json(), "symptom": one.symptom} for one in found])
+        show_json([{**one.entry.as_json(), "met": one.met.symptom} for one in found])
     elif found:
-        typer.echo("\n\n".join(workaround_text(one.entry, one.symptom) for one in found))
+        typer.echo("\n\n".join(workaround_text(one.entry, one.met.symptom) for one in found))
     if not found:
         raise DevboxError(
             "No workaround has a symptom that is in this text.",

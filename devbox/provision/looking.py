@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from devbox.environment import Environment, MachineSpec
 from devbox.events import Emit
@@ -39,7 +40,7 @@ def look_for(
     return run.to_the_end().workarounds
 
 
-def _play(names: Sequence[str], project: Path) -> dict[str, object]:
+def _play(names: Sequence[str], project: Path) -> dict[str, Any]:
     folders = [str(folder / "workarounds") for folder in Playbooks(project).folders]
     return {
         "name": "Look for known defects",

@@ -73,7 +73,7 @@ def _load(folder: Path) -> tuple[Entry, Document]:
 
     document = read(folder / FILE)
     written, findings = examine(document, WorkaroundWritten)
-    found = mistakes(document, findings, contradictions(written, folder))
+    found = mistakes(document, findings, contradictions(written, document.root, folder))
     if found:
         raise BadInput(found)
     affects = given(written.affects)

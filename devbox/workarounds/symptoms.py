@@ -18,13 +18,19 @@ _QUOTES = str.maketrans(dict.fromkeys('"`\u00b4\u2018\u2019\u201a\u201c\u201d\u2
 _SPACE = r"(?: |[ ]?\n[ >|#]*)"
 
 
+@dataclass(frozen=True, order=True)
+class Met:
+    """How a symptom was met: as a ``whole`` or in part, and how many of its characters agree."""
+
+    whole: bool
+    agreeing: int
+    symptom: str
+
+
 @dataclass(frozen=True)
 class Explained:
-    """An entry, the symptom of it that was met, and how many characters agree."""
-
     entry: Entry
-    symptom: str
-    agreeing: int
+    met: Met
 
 
 def explain(text: str, entries: Iterable[Entry]) -> list[Explained]:
@@ -33,13 +39,14 @@ def explain(text: str, entries: Iterable[Entry]) -> list[Explained]:
     Case, kinds of quotes, spacing, colours, and what stands before and after on a line make no difference.
     """
     pasted = _plain(text[-_LONGEST:])
-    lines = [line for line in (line.strip(" >|#") for line in pasted.split("\n")) if len(line) <= _MOST]
+    lines = {line.strip(" >|#") for line in pasted.split("\n")}
+    parts = [line for line in lines if len(line) <= _MOST and sum(map(str.isalnum, line)) >= _LEAST]
     found = []
     for entry in entries:
-        best = max((_agreeing(symptom, pasted, lines), symptom) for symptom in entry.symptoms)
-        if best[0]:
-            found.append(Explained(entry, best[1], best[0]))
-    return sorted(found, key=lambda one: (-one.agreeing, one.entry.name))
+        met = [one for symptom in entry.symptoms if (one := _met(symptom, pasted, parts))]
+        if met:
+            found.append(Explained(entry, max(met)))
+    return sorted(found, key=lambda one: (not one.met.whole, -one.met.agreeing, one.entry.name))
 
 
 def _plain(text: str) -> str:
@@ -47,15 +54,13 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\S\n]+", " ", clean)
 
 
-def _agreeing(symptom: str, pasted: str, lines: list[str]) -> int:
-    """How many characters of the symptom are in the text, or of a line of the text in the symptom."""
+def _met(symptom: str, pasted: str, lines: Iterable[str]) -> Met | None:
     plain = _plain(symptom).strip()
     pieces = plain.split("*")
     if _pattern(pieces).search(pasted):
-        return sum(map(len, pieces))
-    return max(
-        (_literal(line) for line in lines if _literal(line) >= _LEAST and _part(line, plain)), default=0
-    )
+        return Met(whole=True, agreeing=sum(map(len, pieces)), symptom=symptom)
+    agreeing = max((_part(line, plain) for line in lines), default=0)
+    return Met(whole=False, agreeing=agreeing, symptom=symptom) if agreeing else None
 
 
 def _pattern(pieces: Iterable[str]) -> re.Pattern[str]:
@@ -63,15 +68,12 @@ def _pattern(pieces: Iterable[str]) -> re.Pattern[str]:
     return re.compile(r"[^\n]*?".join(_SPACE.join(map(re.escape, piece.split(" "))) for piece in pieces))
 
 
-def _literal(line: str) -> int:
-    return len(re.sub(r"[^a-z0-9]", "", line))
+def _part(line: str, symptom: str) -> int:
+    """How many characters agree, where the line is a part of what the symptom stands for; else 0.
 
-
-def _part(line: str, symptom: str) -> bool:
-    """Whether the line can be a part of what the symptom stands for, begun and ended anywhere.
-
-    An automaton: ``at`` are the places in the symptom up to which the line may have come. A part must
-    agree with the symptom's own characters in at least its half, not only with its stars.
+    It may begin and end anywhere, but at least half of it must agree with the symptom's own characters,
+    not with its stars. An automaton: ``at`` are the places in the symptom up to which the line may have
+    come, each with the characters that agreed on the best way there.
     """
     at = dict.fromkeys(range(len(symptom)), 0)
     for character in line:
@@ -80,8 +82,9 @@ def _part(line: str, symptom: str) -> bool:
             _advance(symptom, place, character, agreed, following)
         at = following
         if not at:
-            return False
-    return max(at.values()) * 2 >= len(line)
+            return 0
+    best = max(at.values())
+    return best if best * 2 >= len(line) else 0
 
 
 def _advance(symptom: str, place: int, character: str, agreed: int, following: dict[int, int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,17 +84,19 @@ class WorkaroundWritten(Written):
     variables: dict[str, VariableWritten] = Field({})
 
 
-def contradictions(written: WorkaroundWritten, folder: Path) -> Iterator[tuple[Where, str]]:
-    """What is wrong with the folder, and with values that are right by themselves."""
+def contradictions(
+    written: WorkaroundWritten, raw: Mapping[str, Any], folder: Path
+) -> Iterator[tuple[Where, str]]:
+    """What is wrong with the folder, and with values that are right by themselves; ``raw`` is the file."""
     if not re.fullmatch(names.WORKAROUND, folder.name):
         yield (), f"{quoted(folder.name)} is no name: use lower-case letters, digits, '.' and '-'"
     for name in TASKS:
         if not (folder / name).is_file():
             yield (), f"there is no '{name}' beside this file"
     for key in ("symptoms", "references"):
-        listed = getattr(written, key)
-        if listed is not None:
-            yield from _listed(key, listed)
+        if raw.get(key) == []:
+            yield (key,), "this list is empty; write at least one"
+        yield from _repeated(key, getattr(written, key) or [])
     affects = written.affects
     if affects is not None:
         if not any((affects.families, affects.distributions, affects.packages, affects.tools)):
@@ -105,9 +107,7 @@ def contradictions(written: WorkaroundWritten, folder: Path) -> Iterator[tuple[W
     yield from _named(names.variable, written.variables)
 
 
-def _listed(key: str, values: list[str]) -> Iterator[tuple[Where, str]]:
-    if not values:
-        yield (key,), "this list is empty; write at least one"
+def _repeated(key: str, values: list[str]) -> Iterator[tuple[Where, str]]:
     for index, value in enumerate(values):
         if value in values[:index]:
             yield (key, index), f"{quoted(value)} is listed twice"
