@@ -378,3 +378,20 @@ def test_a_machine_whose_playbooks_are_all_baked_needs_no_provisioning(
     assert set(layered.digests(baked)) == {"api"}
     assert layered.digests(baked, baked=True) == {}
     assert json.loads(layered.brought_json(baked, baked=True)) == {}
+
+
+def test_what_all_workarounds_bring_along(tmp_path: Path) -> None:
+    variables = {"workaround_uwsgi_processes": 3, "workarounds_skip": ["x"], "nobody_names_this": 1}
+    parts = Playbooks(tmp_path).baked("workarounds", variables).parts
+    assert {"vars.workaround_uwsgi_processes", "vars.workarounds_skip"} <= set(parts)
+    assert "vars.nobody_names_this" not in parts
+    assert {
+        "workarounds/debian-uwsgi-processes/detect.yml",
+        "roles/workarounds/tasks/entry.yml",
+        "playbooks/library/settings.py",
+    } <= set(parts)
+
+
+def test_a_layer_without_workarounds_outlives_a_change_of_the_catalogue(tmp_path: Path) -> None:
+    parts = Playbooks(tmp_path).baked("glance-run", {}).parts
+    assert not [name for name in parts if name.startswith("workarounds/") or "/workarounds/" in name]

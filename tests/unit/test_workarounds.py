@@ -15,6 +15,8 @@ from devbox.workarounds.symptoms import explain
 
 Put = Callable[..., Path]
 
+BROKER = "Bad argument: |cluster-mechanism=DIGEST-MD5 ANONYMOUS|"
+
 GOOD = """\
 summary: The broker refuses its own file
 symptoms: ["Bad argument: |cluster-mechanism=*|"]
@@ -56,6 +58,15 @@ def test_devboxs_own_entries_are_right() -> None:
     entries = load_catalogue(folders_of(Path("/nonexistent")))
     assert {"debian-uwsgi-processes", "qpidd-cluster-mechanism"} <= set(entries)
     assert list(entries) == known_names(Path("/nonexistent"))
+
+
+def test_each_symptom_of_devboxs_own_entries_leads_to_its_entry() -> None:
+    entries = load_catalogue(folders_of(Path("/nonexistent"))).values()
+    for one in entries:
+        for symptom in one.symptoms:
+            found = explain(f"Jul 29 host daemon[1]: {symptom.replace('*', 'x1')} (see log)", entries)
+            assert one.name in {each.entry.name for each in found if each.met.whole}, symptom
+    assert [each.entry.name for each in explain(BROKER, entries)][:1] == ["qpidd-cluster-mechanism"]
 
 
 def test_an_entry_is_read_whole(put: Put, tmp_path: Path) -> None:
