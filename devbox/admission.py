@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from devbox import host
+from devbox.environment import Environment
 from devbox.errors import Refused
 from devbox.paths import EnvironmentPaths
 from devbox.providers import Power
+from devbox.provision.playbooks import Playbooks
 from devbox.reading.known import HostLimits
 from devbox.resources.world import World
 from devbox.units import Size
 
+_LIBVIRTS = IPv4Network("192.168.122.0/24")  # what libvirt's packages give their network 'default'
+_CLASH = "libvirt-nested-network-clash"
 _SPARE = Size(256 * 2**20)  # what the host itself should keep
 
 
@@ -35,6 +40,7 @@ def check(world: World) -> None:
             details="\n".join(problems),
             advice=f"Choose another 'network: {{cidr: ...}}' and addresses in '{environment.file}'.",
         )
+    check_networks_inside(environment)
     running = {
         owned.mark.machine
         for owned in machines
@@ -47,6 +53,26 @@ def check(world: World) -> None:
             f"The machines still to be started need {Size(wanted).mib} MiB of memory,"
             f" and this host has {free.mib} MiB free.",
             advice="Stop what is not needed ('devbox status --all' lists it) or lower 'memory:'.",
+        )
+
+
+def check_networks_inside(environment: Environment) -> None:
+    """A playbook that names the workaround brings libvirt, in whose own network no machine may be."""
+    if not environment.cidr.overlaps(_LIBVIRTS):
+        return
+    playbooks = Playbooks(environment.project)
+    found = [
+        f"machine '{machine.name}': the playbook '{name}' brings libvirt"
+        for machine in environment.machines
+        for name in (*machine.bake, *machine.provision)
+        if playbooks.mentions(name, _CLASH)
+    ]
+    if found:
+        raise Refused(
+            f"The network {environment.cidr} of '{environment.name}' is the one that libvirt inside its"
+            f" machines takes for its own guests, {_LIBVIRTS}.",
+            details="\n".join(found),
+            advice=f"Choose another 'network: {{cidr: ...}}' and addresses in '{environment.file}'.",
         )
 
 

@@ -33,9 +33,11 @@ from devbox.resources.saved import (
     saved_checkpoints,
 )
 from devbox.resources.world import World
+from devbox.workarounds.catalogue import known_names
 
 if TYPE_CHECKING:
     from devbox.guest.ssh import Session as Connection
+    from devbox.provision.account import WorkaroundReport
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,23 @@ class Session:
         world = replace(self.world, strategy=strategy)
         apply(Plan((change,)), world, world.emit, record=self._recorder())
 
+    def look_for(self, names: Sequence[str], machine: str) -> list[WorkaroundReport]:
+        """What the named workarounds find on a running machine; nothing is changed there."""
+        from devbox.provision.looking import look_for
+        from devbox.resources.access import endpoint_of
+
+        spec = self.environment.machine(self.machine_named(machine))
+        if spec is None:
+            raise LookupError(machine)
+        self.require_running(spec.name)
+
+        def emit(event: Event) -> None:
+            if "workaround" not in event.data:  # those are the answer
+                self.world.emit(event)
+
+        endpoint = endpoint_of(self.world.home, self.environment.name, spec.name, spec.ip)
+        return look_for(names, spec, endpoint, self.environment, self.world.home, emit)
+
     def owned(self) -> list[Owned]:
         """This environment's machines as the provider has them."""
         name = self.environment.name
@@ -278,6 +297,7 @@ def open_session(directory: Path, emit: Emit = silent) -> Session:
         box_folders=[file.parent / "boxes", shipped("boxes")],
         playbooks=playbooks.names(),
         limits=host_limits(),
+        workarounds=known_names(file.parent),
     )
     world = World(
         home=home,

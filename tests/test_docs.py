@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,21 @@ _LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
-def reference() -> str:
-    found = importlib.util.spec_from_file_location("reference", ROOT / "scripts" / "reference.py")
+def script(name: str) -> Any:
+    found = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    return str(module.reference())
+    return module
+
+
+def reference() -> str:
+    return str(script("reference").reference())
+
+
+def test_the_page_of_workarounds_is_what_the_catalogue_says() -> None:
+    assert (ROOT / "docs" / "workarounds.md").read_text() == script("workarounds").page(), "run 'make docs'"
 
 
 def test_the_reference_is_what_the_program_says() -> None:

@@ -42,6 +42,11 @@ def test_a_wheel_carries_the_program_and_no_tests(wheel: list[str]) -> None:
     assert not [name for name in wheel if name.startswith(("tests/", "bench/", "scripts/"))]
 
 
+@pytest.mark.integration
+def test_a_wheel_carries_nothing_compiled(wheel: list[str]) -> None:
+    assert not [name for name in wheel if "__pycache__" in name or name.endswith(".pyc")]
+
+
 def test_the_version_is_one() -> None:
     assert PROJECT["project"]["version"] == __version__
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,34 @@ class Failure:
     unreachable: bool = False
 
 
+class Outcome(StrEnum):
+    """What the role workarounds made of an entry: ``found`` where it was only to look."""
+
+    APPLIED = "applied"
+    FOUND = "found"
+    NOT_FOUND = "not found"
+
+
+@dataclass(frozen=True)
+class WorkaroundReport:
+    """``reason`` is half a sentence that goes on after "because"."""
+
+    host: str
+    name: str
+    outcome: Outcome
+    reason: str
+
+    def __str__(self) -> str:
+        return f"workaround {self.name}: {self.outcome}, because {self.reason}"
+
+
 @dataclass
 class Account:
     """Grows with each line of the callback plugin."""
 
     stats: dict[str, HostStats] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)  # the last of each machine
+    workarounds: list[WorkaroundReport] = field(default_factory=list)
     acted: bool = False  # whether anything was done on any machine
 
     def take(self, line: str) -> Event | None:
@@ -57,6 +80,10 @@ class Account:
             self.stats = {name: _stats(counts) for name, counts in told.get("hosts", {}).items()}
         elif kind in {"failed", "unreachable"} and not told.get("ignored"):
             self.failures[host] = _failure(told)
+        elif kind == "workaround":
+            report = WorkaroundReport(host, told["name"], Outcome(told["outcome"]), told["reason"])
+            self.workarounds.append(report)
+            return _workaround_event(report)
         self.acted = self.acted or kind in {"ok", "failed", "skipped"}
         return _event(told)
 
@@ -84,6 +111,13 @@ def _event(told: Mapping[str, Any]) -> Event | None:
         data = {"task": task, "result": result}
         return Event(Kind.PROGRESS, subject, task, seconds=told.get("seconds"), data=data)
     return None
+
+
+def _workaround_event(report: WorkaroundReport) -> Event:
+    """Worth a line of its own where something was found; else only for who reads all events."""
+    kind = Kind.PROGRESS if report.outcome is Outcome.NOT_FOUND else Kind.NOTE
+    data = {"workaround": report.name, "outcome": str(report.outcome), "reason": report.reason}
+    return Event(kind, f"machine.{report.host}", str(report), data=data)
 
 
 def _stats(counts: Mapping[str, int]) -> HostStats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,9 @@ _BESIDE = (
     "lookup_plugins",
     "test_plugins",
     "vars_plugins",
-    "workarounds",
 )
+_MODULES = ("library", "module_utils")  # of roles used from elsewhere; beside a playbook they count anyway
+_CATALOGUE, _CHOSEN = "workarounds", "workarounds_names"  # the role, and the entries that it is given
 _ROLE_WORDS = ("import_role", "include_role")
 _FILE_WORDS = ("import_playbook", "import_tasks", "include_tasks", "include_vars")
 _CONTENT = {"files", "templates"}  # never tasks, whatever they look like
@@ -95,7 +97,7 @@ def digest_of(value: object) -> str:
 def files_brought_by(playbook: Path, role_folders: Sequence[Path]) -> dict[str, Path]:
     """The files that the playbook, its neighbours and its roles consist of, by the name to show.
 
-    A role that is named by a variable can be any: then all roles count.
+    A role that is named by a variable can be any: then all roles count. So it is with workarounds.
     """
     files: dict[str, Path] = {}
     roles: set[str] = set()
@@ -116,7 +118,55 @@ def files_brought_by(playbook: Path, role_folders: Sequence[Path]) -> dict[str, 
         files |= {f"playbooks/{folder}/{name}": file for name, file in there.items()}
         if folder not in _CONTENT:
             roles |= _roles_named_in(there)
-    return files | _roles(roles, role_folders)
+    files |= _roles(roles, role_folders)
+    for place in (folder.parent for folder in role_folders):
+        if place.absolute() != playbook.parent.absolute():
+            files |= _modules(place, files)
+    return files | _workarounds(files, [folder.parent / _CATALOGUE for folder in role_folders])
+
+
+def _modules(folder: Path, files: Mapping[str, Path]) -> dict[str, Path]:
+    """The modules in the folder, where a text has the name of one of them."""
+    modules = _tree(folder / "library")
+    words = re.compile("|".join(rf"\b{re.escape(file.stem)}\b" for file in modules.values()).encode())
+    if not modules or not any(words.search(file.read_bytes()) for file in files.values()):
+        return {}
+    return {f"{kind}/{name}": file for kind in _MODULES for name, file in _tree(folder / kind).items()}
+
+
+def _workarounds(files: Mapping[str, Path], catalogues: Sequence[Path]) -> dict[str, Path]:
+    """The files of the entries that the role workarounds is given, where it is used at all."""
+    if not any(name.startswith(f"roles/{_CATALOGUE}/") for name in files):
+        return {}
+    chosen = {name for file in _texts_of(files, _CHOSEN) for name in _chosen(_load(file))}
+    found: dict[str, Path] = {}
+    for catalogue in catalogues:
+        entries = sorted(catalogue.iterdir()) if catalogue.is_dir() else []
+        for entry in entries:
+            hidden = any(name.startswith(f"{_CATALOGUE}/{entry.name}/") for name in found)
+            if entry.is_dir() and not hidden and ("*" in chosen or entry.name in chosen):
+                found |= {f"{_CATALOGUE}/{entry.name}/{name}": file for name, file in _tree(entry).items()}
+    return found
+
+
+def _texts_of(files: Mapping[str, Path], word: str) -> list[Path]:
+    return [
+        file
+        for name, file in files.items()
+        if file.suffix in (".yml", ".yaml")
+        and not name.startswith(f"roles/{_CATALOGUE}/")
+        and word.encode() in file.read_bytes()
+    ]
+
+
+def _chosen(document: Any) -> Iterator[str]:
+    """Names of entries; ``*`` where they are computed."""
+    for node in _mappings(document):
+        names = node.get(_CHOSEN)
+        if isinstance(names, list) and not any("{{" in str(name) for name in names):
+            yield from map(str, names)
+        elif names is not None:
+            yield "*"
 
 
 def _roles(names: Iterable[str], folders: Sequence[Path]) -> dict[str, Path]:

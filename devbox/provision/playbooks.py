@@ -19,6 +19,7 @@ from devbox.provision.variables import that_matter
 
 LAYER_FORMAT = 1  # raised when devbox makes layers in another way, so that old ones are not taken
 _ENDINGS = (".yml", ".yaml")
+_FOR_ALL = ("workarounds/", "playbooks/workarounds/", "playbooks/library/", "playbooks/module_utils/")
 _TreeDigest: TypeAlias = Callable[[Path], str]
 
 
@@ -77,6 +78,12 @@ class Playbooks:
             details="\n".join(f"looked in {folder}" for folder in self.folders),
             advice="'devbox playbooks' lists those that there are.",
         )
+
+    def mentions(self, name: str, word: str) -> bool:
+        """Whether the playbook or one of its roles has the word; what lies beside for all does not count."""
+        files = self._files([name])
+        own = {shown: file for shown, file in files.items() if not shown.startswith(_FOR_ALL)}
+        return any(word in text for text in _texts(own))
 
     def baked(self, name: str, variables: Mapping[str, object]) -> Brought:
         """All that decides what a layer holds that this one playbook makes, the layer below apart."""

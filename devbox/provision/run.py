@@ -45,10 +45,10 @@ def provision(
     files = [playbooks.find(name).file for name in playbook_order(machines)]
     hosts = inventory(environment, endpoints, paths.known_hosts, extra=_offers())
     private_folder(paths.logs)
-    _write(paths.inventory, json.dumps(hosts, indent=1, default=str))
-    _write(paths.site, site(files))
+    write_private(paths.inventory, json.dumps(hosts, indent=1, default=str))
+    write_private(paths.site, site(files))
     run = AnsibleRun(environment.project, paths, playbooks, emit)
-    return run.to_the_end(strategy)
+    return run.to_the_end(strategy).stats
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class AnsibleRun:
     paths: EnvironmentPaths
     playbooks: Playbooks
     emit: Emit
+    options: tuple[str, ...] = ()  # of ansible-playbook
 
-    def to_the_end(self, strategy: str = "") -> dict[str, HostStats]:
+    def to_the_end(self, strategy: str = "") -> Account:
         """With the fallback: a Mitogen that could not even begin has changed nothing on any machine."""
         chosen = strategy or (MITOGEN if mitogen_strategies() else PLAIN)
         if chosen == PLAIN and not strategy:
@@ -76,7 +77,7 @@ class AnsibleRun:
             raise failure_error(account, status, log)
         for host, counts in account.stats.items():
             self.emit(counted_event(host, counts))
-        return account.stats
+        return account
 
     def _once(self, strategy: str) -> tuple[Account, int, Path]:
         log = _new_log(self.paths.logs)
@@ -97,7 +98,7 @@ class AnsibleRun:
             *("env", *(word for name in foreign(os.environ) for word in ("-u", name))),
             *(sys.executable, "-P", supervise.__file__, str(log)),
             *(sys.executable, "-m", "ansible.cli.playbook", "-v"),
-            *("-i", str(self.paths.inventory), str(self.paths.site)),
+            *("-i", str(self.paths.inventory), *self.options, str(self.paths.site)),
         ]
         try:
             process.stream(argv, listen, env=settings, cwd=self.project)
@@ -132,7 +133,7 @@ def _new_log(folder: Path) -> Path:
     raise FileExistsError(log)
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     staged = path.with_name(f".{path.name}.new")
     descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

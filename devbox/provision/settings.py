@@ -37,6 +37,9 @@ def ansible_environment(
         "ANSIBLE_HOME": str(state),
         "ANSIBLE_LOCAL_TEMP": str(state / "tmp"),
         "ANSIBLE_ROLES_PATH": ":".join(str(folder) for folder in role_folders),
+        # What lies beside a playbook Ansible finds itself; roles are used from anywhere.
+        "ANSIBLE_LIBRARY": ":".join(str(folder.parent / "library") for folder in role_folders),
+        "ANSIBLE_MODULE_UTILS": ":".join(str(folder.parent / "module_utils") for folder in role_folders),
         "ANSIBLE_STRATEGY": strategy,
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
@@ -30,7 +30,7 @@ def contradictions(written: EnvironmentWritten, known: Known) -> Iterator[Findin
         yield ("machines",), "there is no machine; name at least one"
     yield from _each(names.label, "machines", machines or {})
     yield from _each(names.variable, "vars", written.vars)
-    yield from _repeated(("workarounds", "skip"), written.workarounds.skip)
+    yield from _skipped(written.workarounds.skip, known.workarounds)
     yield from _repeated(("include",), written.include)
     cidr = written.network.cidr if written.network else None
     if cidr is not None:
@@ -39,6 +39,14 @@ def contradictions(written: EnvironmentWritten, known: Known) -> Iterator[Findin
     for name, machine in (machines or {}).items():
         for where, problem in _machine(machine, known):
             yield ("machines", name, *where), problem
+
+
+def _skipped(skip: list[str], known: Collection[str] | None) -> Iterator[Finding]:
+    yield from _repeated(("workarounds", "skip"), skip)
+    for index, name in enumerate(skip):
+        if known is not None and name not in known and name not in skip[:index]:
+            problem = f"there is no workaround {quoted(name)}{names.near(name, known)}"
+            yield ("workarounds", "skip", index), problem
 
 
 def _each(check: Callable[[str], str], section: str, named: Mapping[str, object]) -> Iterator[Finding]:

@@ -165,6 +165,11 @@ _PORT_SCHEMA = WithJsonSchema(
 )
 
 Label = Annotated[str, AfterValidator(names.label), form(names.LABEL)]
+Workaround = Annotated[
+    str,
+    AfterValidator(matching(names.WORKAROUND, "no name: use lower-case letters, digits, '.' and '-'")),
+    form(names.WORKAROUND),
+]
 Playbook = Annotated[str, AfterValidator(names.playbook), form(names.PLAYBOOK)]
 Bytes = Annotated[Size, PlainValidator(size), form(r" *[0-9]{1,15}(\.[0-9]{1,6})? ?([KMGT]iB|[KMGT]|B) *")]
 Address = Annotated[IPv4Address, PlainValidator(address), form(_IPV4)]

@@ -26,3 +26,4 @@ class Known:
     playbooks: Collection[str]
     limits: HostLimits
     broken_boxes: Collection[str] = ()  # there, but with mistakes that are reported anyway
+    workarounds: Collection[str] | None = None  # None: any

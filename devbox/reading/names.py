@@ -12,6 +12,7 @@ from devbox.reading.documents import quoted
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1123, section 2.1
 BOX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 PLAYBOOK = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
+WORKAROUND = r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 
 # names that the guest's own hosts file and Ansible's inventory use for other things

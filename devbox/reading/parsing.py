@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from devbox.box import Box
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import BadInput, Mistake, Refused
-from devbox.reading.boxes import Boxes, read_boxes
+from devbox.reading.boxes import read_boxes
 from devbox.reading.known import HostLimits, Known
 
 if TYPE_CHECKING:
@@ -36,35 +36,47 @@ def find_file(start: Path) -> Path:
 
 
 def load_environment(
-    file: Path, *, boxes: Mapping[str, Box], playbooks: Collection[str], limits: HostLimits
+    file: Path,
+    *,
+    boxes: Mapping[str, Box],
+    playbooks: Collection[str],
+    limits: HostLimits,
+    workarounds: Collection[str] | None = None,
 ) -> Environment:
-    """The environment that the file and what it includes describe; BadInput with every mistake."""
-    return _load(file, Boxes(dict(boxes)), playbooks, limits)
+    """The environment that the file and what it includes describe; BadInput with every mistake.
+
+    ``workarounds`` are the names in the catalogue; None takes any.
+    """
+    return _load(file, Known(boxes, playbooks, limits, workarounds=workarounds), [])
 
 
 def load_project(
-    file: Path, *, box_folders: Iterable[Path], playbooks: Collection[str], limits: HostLimits
+    file: Path,
+    *,
+    box_folders: Iterable[Path],
+    playbooks: Collection[str],
+    limits: HostLimits,
+    workarounds: Collection[str] | None = None,
 ) -> tuple[Environment, dict[str, Box]]:
     """The environment and the boxes; BadInput with the mistakes of devbox.yml and of all box files."""
     boxes = read_boxes(box_folders)
-    environment = _load(file, boxes, playbooks, limits)
-    return environment, boxes.found
+    known = Known(boxes.found, playbooks, limits, boxes.broken, workarounds)
+    return _load(file, known, boxes.mistakes), boxes.found
 
 
-def _load(file: Path, boxes: Boxes, playbooks: Collection[str], limits: HostLimits) -> Environment:
+def _load(file: Path, known: Known, mistakes_of_boxes: Iterable[Mistake]) -> Environment:
     # late: together they take longer to import than `devbox --help` may take
     from devbox.reading.contradictions import contradictions
     from devbox.reading.findings import examine, mistakes
     from devbox.reading.include import read_all
     from devbox.reading.written import EnvironmentWritten
 
-    found: list[Mistake] = list(boxes.mistakes)
+    found: list[Mistake] = list(mistakes_of_boxes)
     try:
         document = read_all(file)
     except BadInput as error:
         raise _bad([*found, *error.mistakes]) from None
     written, findings = examine(document, EnvironmentWritten)
-    known = Known(boxes.found, playbooks, limits, boxes.broken)
     found += mistakes(document, findings, contradictions(written, known))
     if found:
         raise _bad(found)
@@ -83,6 +95,7 @@ def _environment(file: Path, written: EnvironmentWritten) -> Environment:
     from devbox.reading.findings import given
 
     network = given(written.network)
+    skipped = written.workarounds.skip
     machines = tuple(
         MachineSpec(
             name=name,
@@ -102,6 +115,7 @@ def _environment(file: Path, written: EnvironmentWritten) -> Environment:
         file=file.absolute(),
         cidr=given(network.cidr),
         machines=machines,
-        vars=written.vars,
-        skipped_workarounds=tuple(written.workarounds.skip),
+        # the role workarounds asks for it
+        vars={"workarounds_skip": skipped, **written.vars} if skipped else written.vars,
+        skipped_workarounds=tuple(skipped),
     )

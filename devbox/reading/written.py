@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from devbox.reading import names
-from devbox.reading.fields import Address, Bytes, Cpus, Label, Mode, Network, Playbook, Ports
+from devbox.reading.fields import Address, Bytes, Cpus, Label, Mode, Network, Playbook, Ports, Workaround
 from devbox.units import Size
 
 
@@ -52,7 +52,7 @@ class MachineWritten(Written):
 class WorkaroundsWritten(Written):
     """What to do about known defects."""
 
-    skip: list[Playbook] = Field([], description="Workarounds that are not applied.")
+    skip: list[Workaround] = Field([], description="Workarounds that are not applied.")
 
 
 class EnvironmentWritten(Written):

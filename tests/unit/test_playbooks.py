@@ -13,11 +13,12 @@ import pytest
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import Refused
 from devbox.paths import shipped
-from devbox.provision.brought import Brought, brought_by, digest_of
+from devbox.provision.brought import Brought, brought_by, digest_of, files_brought_by
 from devbox.provision.playbooks import LAYER_FORMAT, Playbooks
 from devbox.units import Size
 
 Write = Callable[[str, str], Path]
+FILES_OF_AN_ENTRY = ("workaround.yml", "fix.yml")
 
 
 @pytest.fixture
@@ -110,10 +111,62 @@ def test_neighbours_and_imported_playbooks_are_brought(write: Write) -> None:
     write("roles/one/tasks/main.yml", "[]")
     write("more/v.yml", "x: 1\n")
     write("templates/t.j2", "t")
-    write("workarounds/w/fix.yml", "[]")
+    write("library/m.py", "")
     names = set(brought(playbook))
     assert {"playbooks/b.yml", "playbooks/more/v.yml", "playbooks/templates/t.j2"} <= names
-    assert {"playbooks/workarounds/w/fix.yml", "roles/one/tasks/main.yml"} <= names
+    assert {"playbooks/library/m.py", "roles/one/tasks/main.yml"} <= names
+
+
+@pytest.mark.parametrize(
+    "names, brought_along",
+    [("[one]", {"one"}), ("[one, two]", {"one", "two"}), ("'{{ chosen }}'", {"one", "two"}), ("[]", set())],
+)
+def test_the_entries_that_the_role_workarounds_is_given_are_brought(
+    write: Write, names: str, brought_along: set[str]
+) -> None:
+    vars_ = f"{{workarounds_names: {names}}}"
+    task = f"include_role: {{name: workarounds}}\n    vars: {vars_}"
+    playbook = write("a.yml", f"- hosts: all\n  tasks:\n  - {task}\n")
+    write("roles/workarounds/tasks/main.yml", "- debug: {var: workarounds_names}\n")
+    for entry in ("one", "two"):
+        write(f"workarounds/{entry}/workaround.yml", "x: y\n")
+        write(f"workarounds/{entry}/fix.yml", "[]")
+    write("workarounds/README.md", "")
+    entries = {name for name in brought(playbook) if name.startswith("workarounds/")}
+    assert entries == {f"workarounds/{one}/{file}" for one in brought_along for file in FILES_OF_AN_ENTRY}
+
+
+def test_entries_that_nobody_asks_for_are_not_brought(write: Write) -> None:
+    playbook = write("a.yml", "- hosts: all\n  roles: [other]\n")
+    write("roles/other/tasks/main.yml", "[]")
+    write("workarounds/one/fix.yml", "[]")
+    assert not [name for name in brought(playbook) if "workarounds" in name]
+
+
+def test_a_projects_entry_stands_before_devboxs(tmp_path: Path, write: Write) -> None:
+    task = "include_role: {name: workarounds}\n    vars: {workarounds_names: [one]}"
+    playbook = write("project/a.yml", f"- hosts: all\n  tasks:\n  - {task}\n")
+    write("devbox/roles/workarounds/tasks/main.yml", "[]")
+    theirs, ours = (
+        write("devbox/workarounds/one/fix.yml", "[]"),
+        write("project/workarounds/one/fix.yml", "[]"),
+    )
+    folders = [tmp_path / "project" / "roles", tmp_path / "devbox" / "roles"]
+    assert files_brought_by(playbook, folders)["workarounds/one/fix.yml"] == ours
+    ours.unlink()
+    ours.parent.rmdir()
+    assert files_brought_by(playbook, folders)["workarounds/one/fix.yml"] == theirs
+
+
+def test_a_module_beside_the_role_that_uses_it_is_brought(tmp_path: Path, write: Write) -> None:
+    playbook = write("project/a.yml", "- hosts: all\n  roles: [one]\n")
+    task = write("devbox/roles/one/tasks/main.yml", "- paint: {colour: red}\n")
+    write("devbox/library/paint.py", "")
+    write("devbox/module_utils/colours.py", "")
+    folders = [tmp_path / "devbox" / "roles"]
+    assert {"library/paint.py", "module_utils/colours.py"} <= set(files_brought_by(playbook, folders))
+    task.write_text("- painter: {}\n")
+    assert "library/paint.py" not in files_brought_by(playbook, folders)
 
 
 def test_roles_that_include_each_other_end(write: Write) -> None:
@@ -325,3 +378,20 @@ def test_a_machine_whose_playbooks_are_all_baked_needs_no_provisioning(
     assert set(layered.digests(baked)) == {"api"}
     assert layered.digests(baked, baked=True) == {}
     assert json.loads(layered.brought_json(baked, baked=True)) == {}
+
+
+def test_what_all_workarounds_bring_along(tmp_path: Path) -> None:
+    variables = {"workaround_uwsgi_processes": 3, "workarounds_skip": ["x"], "nobody_names_this": 1}
+    parts = Playbooks(tmp_path).baked("workarounds", variables).parts
+    assert {"vars.workaround_uwsgi_processes", "vars.workarounds_skip"} <= set(parts)
+    assert "vars.nobody_names_this" not in parts
+    assert {
+        "workarounds/debian-uwsgi-processes/detect.yml",
+        "roles/workarounds/tasks/entry.yml",
+        "playbooks/library/settings.py",
+    } <= set(parts)
+
+
+def test_a_layer_without_workarounds_outlives_a_change_of_the_catalogue(tmp_path: Path) -> None:
+    parts = Playbooks(tmp_path).baked("glance-run", {}).parts
+    assert not [name for name in parts if name.startswith("workarounds/") or "/workarounds/" in name]

@@ -72,8 +72,8 @@ def eventually(condition: Callable[[], object]) -> bool:
 
 def test_a_second_run_changes_nothing(prepare: Prepare, tmp_path: Path, events: list[Event]) -> None:
     run = prepare(f"  - name: Put it there\n    copy: {{content: x, dest: {tmp_path}/there, mode: '0600'}}\n")
-    assert run.to_the_end() == {"api": HostStats(ok=1, changed=1)}
-    assert run.to_the_end() == {"api": HostStats(ok=1)}
+    assert run.to_the_end().stats == {"api": HostStats(ok=1, changed=1)}
+    assert run.to_the_end().stats == {"api": HostStats(ok=1)}
     shown = [(event.subject, event.text, event.data.get("result")) for event in events]
     assert shown[:2] == [("machine.api", "Put it there", None), ("machine.api", "Put it there", "changed")]
     assert shown[-2] == ("machine.api", "Put it there", "ok")
@@ -119,7 +119,7 @@ def test_plain_ssh_takes_over_where_mitogen_cannot_start(
     (broken / "__init__.py").write_text("raise RuntimeError('made for another Ansible')\n")
     monkeypatch.setenv("PYTHONPATH", str(broken.parent))
     run = prepare("  - name: Work\n    command: {argv: ['true']}\n")
-    assert run.to_the_end() == {"api": HostStats(ok=1, changed=1)}
+    assert run.to_the_end().stats == {"api": HostStats(ok=1, changed=1)}
     assert len([event for event in events if event.kind is Kind.NOTE]) == 1
     assert len(logs(run)) == 2
 
@@ -130,7 +130,7 @@ def test_the_users_own_settings_have_no_say(
     (tmp_path / ".ansible.cfg").write_text("[defaults]\nforks = many\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ANSIBLE_STRATEGY", "no_such_strategy")
-    assert prepare("  - command: {argv: ['true']}\n").to_the_end()["api"].ok == 1
+    assert prepare("  - command: {argv: ['true']}\n").to_the_end().stats["api"].ok == 1
 
 
 CALLER = """

@@ -6,34 +6,16 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Program
+from sources import LONG, answer, changes, example
 
 from devbox.paths import Home
 
 pytestmark = pytest.mark.vm
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-LONG = 3600.0
-
-
-def example(name: str, network: str, home: Home, folder: Path) -> Iterator[Path]:
-    """The example in a network of the tests' own, up until the module's tests are done."""
-    cli = Program(home)
-    project = folder / name
-    shutil.copytree(EXAMPLES / name, project)
-    file = project / "devbox.yml"
-    text = re.sub(r"\b10\.7[78]\.0\.", network, file.read_text())
-    file.write_text(text.replace(f"name: {name}", f"name: try-{name}"))
-    cli.good("-C", project, "up", timeout=LONG)
-    yield project
-    cli.good("-C", project, "destroy", "--yes")
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +26,6 @@ def glance(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def keystone(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield from example("keystone-dev", "10.94.0.", shared_home, tmp_path_factory.mktemp("keystone"))
-
-
-def answer(
-    url: str, data: bytes | None = None, *, method: str = "GET", kind: str = "application/json"
-) -> tuple[int, bytes]:
-    request = urllib.request.Request(url, data, {"Content-Type": kind}, method=method)  # noqa: S310 - loopback only
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=300) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
-def changes(project: Path, cli: Program) -> dict[str, int]:
-    """How many tasks changed something when everything is run again, by machine."""
-    lines = cli.good("-C", project, "provision", "--json", timeout=LONG).splitlines()
-    told = [json.loads(line) for line in lines if line.startswith("{")]
-    return {event["subject"]: event["counts"]["changed"] for event in told if "counts" in event}
 
 
 class TestGlance:

@@ -59,6 +59,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible publishes n
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._result("ok", result)
+        # Told by the last task of an entry in the role workarounds.
+        report = result.result.get("workarounds_report")
+        if isinstance(report, dict):
+            told = {key: str(report.get(key, "")) for key in ("name", "outcome", "reason")}
+            self._tell("workaround", host=result.host.get_name(), **told)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         self._result("skipped", result)

@@ -15,6 +15,8 @@ def main() -> None:
     index = os.environ.get("PIP_INDEX_URL", settings.get("index-url", ""))
     further = os.environ.get("PIP_EXTRA_INDEX_URL", settings.get("extra-index-url", ""))
     found = {"UV_DEFAULT_INDEX": index, "UV_INDEX": " ".join(further.split())}
+    if further:
+        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # all indexes are equal, as they are to pip
     print(json.dumps({name: value for name, value in found.items() if value}))
 
 

@@ -10,7 +10,9 @@ def main() -> None:
     package = tomllib.loads(os.environ["LOCK"])["packages"][0]
     sdist = package.get("sdist")
     if sdist is None:
-        sys.exit(f"The package index has '{package['name']}' {package.get('version', '')} as wheels only.")
+        # over SSH a script's stderr may end up in its stdout, never the other way round
+        print(f"the package index has version {package.get('version', '')} as wheels only.")
+        sys.exit(1)
     print(json.dumps({"url": sdist["url"], "sha256": sdist["hashes"]["sha256"]}))
 
 

@@ -1,0 +1,1 @@
+"""The catalogue of workarounds: what is known, and which entry a pasted error belongs to."""

@@ -1,0 +1,1 @@
+      comm.sudo("/sbin/ifdown eth#{interface} 2> /dev/null")
