@@ -24,7 +24,7 @@ _RELEASE = r"[a-z0-9][a-z0-9.-]{0,39}"
 _CODE_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _URL = r"[a-z][a-z0-9+.-]{0,19}://[!-~]{1,1000}"
 _FINGERPRINT = r"([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})"
-_DIGEST = r"(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})"
+_DIGEST = names.DIGEST.pattern
 _WORD = r"[A-Za-z0-9_.,:/=@-]{1,200}"
 _ACCOUNT = r"[a-z_][a-z0-9_-]{0,31}"
 _CPU = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
