@@ -48,13 +48,17 @@ def entries(text: str) -> Iterator[tuple[str, Digest]]:
 
 
 def find(text: str, name: str, where: str) -> Digest:
-    """The strongest digest for the file of this name; a single digest without a name is taken for it.
+    """The strongest digest for the file of this name.
+
+    A single digest without a name is taken for it, and so is the single one of a checksum file
+    that is called after it, since those of a 'latest' image name the dated one.
 
     Raises FetchFailed when there is none, or when there are two that differ.
     """
     listed = list(entries(text))
     found = {digest for there, digest in listed if there.rpartition("/")[2].removeprefix("./") == name}
-    if not found and len(listed) == 1 and not listed[0][0]:
+    own = where.rpartition("/")[2].startswith(f"{name}.")
+    if not found and len(set(listed)) == 1 and (own or not listed[0][0]):
         found = {listed[0][1]}
     if not found:
         names = ", ".join(sorted({there for there, _ in listed if there})[:5])

@@ -50,7 +50,7 @@ def test_the_grammars_of_checksum_files(text: str, digest: str) -> None:
     [
         ("", "lists no digest at all"),
         (f"{A}  other.qcow2\n", "It lists other.qcow2"),
-        (f"{A}\n{A}\n", "lists no digest"),
+        (f"{A}\n{A[:-1]}f\n", "lists no digest"),
         (f"{A}  disk.qcow2\n{A[:-1]}f  disk.qcow2\n", "different digests"),
         (f"SHA256 (disk.qcow2) = {A}00\n", "lists no digest"),
         (f"{A}  disk.qcow2.xz\n", "It lists disk.qcow2.xz"),
@@ -60,6 +60,16 @@ def test_checksum_files_that_do_not_say_it(text: str, says: str) -> None:
     with pytest.raises(DevboxError) as raised:
         find(text, "disk.qcow2", "SUMS")
     assert says in f"{raised.value.message} {raised.value.details}"
+
+
+def test_the_checksum_file_of_a_single_image_may_call_it_by_its_date() -> None:
+    text = f"SHA256 (disk-20260101.qcow2) = {A}\n"
+    assert (
+        str(find(text, "disk-latest.qcow2", "https://x.example/disk-latest.qcow2.SHA256SUM")) == f"sha256:{A}"
+    )
+    two = f"{text}SHA256 (other.qcow2) = {A[:-1]}f\n"
+    with pytest.raises(DevboxError, match="says nothing about"):
+        find(two, "disk-latest.qcow2", "https://x.example/disk-latest.qcow2.SHA256SUM")
 
 
 @given(st.text())
