@@ -32,8 +32,9 @@ def download(url: str, destination: Path, metadata: Metadata, progress: Progress
     name = unquote(parts.path.strip("/"))
     if not name or "/" in name:
         raise FetchFailed(f"'{url}' names no image: write glance://[CLOUD]/ID.")
-    glance = connect(url, parts.netloc, metadata.settings).image
+    cloud = connect(url, parts.netloc, metadata.settings)
     with failures(url):
+        glance = cloud.image  # asks for the service's versions
         answer = glance.get(f"/images/{name}")
         if answer.status_code != 200:
             raise FetchFailed(

@@ -23,8 +23,9 @@ def download(url: str, destination: Path, metadata: Metadata, progress: Progress
     name = unquote(parts.path.lstrip("/"))
     if not container or not name:
         raise FetchFailed(f"'{url}' names no object: write swift://[CLOUD@]CONTAINER/OBJECT.")
-    swift = connect(url, cloud, metadata.settings).object_store
+    connection = connect(url, cloud, metadata.settings)
     with failures(url):
+        swift = connection.object_store  # asks for the service's versions
         size = swift.get_object_metadata(name, container=container).content_length
         pieces = swift.stream_object(name, container=container, chunk_size=_CHUNK)
         store(url, pieces, int(size) if size else None, destination, metadata, progress)

@@ -6,6 +6,7 @@ set -eu
 
 seed=/run/devbox-seed out=/run/devbox-out
 result=/dev/disk/by-id/virtio-devbox-out
+user=
 . "$seed/box" # user=NAME
 
 end() {
@@ -37,12 +38,11 @@ passwd --lock root >/dev/null
 install -d -m 0700 -o devbox -g devbox /home/devbox/.ssh
 
 begin "setting up sshd"
+# Debian's family calls it ssh, and may start it by a socket only.
 for unit in ssh.socket sshd.socket; do
-    if systemctl cat "$unit" >/dev/null 2>&1; then systemctl disable "$unit"; fi
+    systemctl disable "$unit" 2>/dev/null || true
 done
-for unit in ssh.service sshd.service; do
-    if systemctl cat "$unit" >/dev/null 2>&1; then systemctl enable "$unit"; fi
-done
+systemctl enable ssh.service 2>/dev/null || systemctl enable sshd.service
 systemctl mask sshd-keygen@rsa.service sshd-keygen@ecdsa.service sshd-keygen@ed25519.service
 # Only the key that each machine is given; what comes first in the file counts.
 config=/etc/ssh/sshd_config
