@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devbox import stored
-from devbox.paths import Home, shipped
+from devbox.box import Box
+from devbox.configuration import FetchSettings
+from devbox.errors import DevboxError, Refused
+from devbox.events import Emit, Event, Kind
+from devbox.paths import Home, configuration, shipped
 from devbox.planning import desired
 from devbox.providers import Owned, Power
 from devbox.providers.choose import open_provider
 from devbox.provision.playbooks import Playbooks
 from devbox.reading.boxes import load_boxes
+from devbox.reading.configuration import load_configuration
+from devbox.reading.pins import pinned
 from devbox.removal import survey
 from devbox.resources import MachineResource
 from devbox.session import Session
-from devbox.store import Store, age_days, disk_usage
+from devbox.store import Store, age_days, disk_usage, manifest
 from devbox.stored import Stock, Thing
 
 if TYPE_CHECKING:
@@ -97,17 +105,71 @@ def summary(session: Session) -> str:
     return "\n".join(lines)
 
 
-def box_rows(directory: Path) -> list[Row]:
-    from devbox.build import image_key
+def box_rows(directory: Path, names: Sequence[str] = ()) -> list[Row]:
+    from devbox.build import digest_of, image_key
 
     home = Home.default()
     store = Store(home)
     rows = []
-    for name, box in sorted(load_boxes([directory / "boxes", shipped("boxes")]).items()):
+    boxes = _boxes(directory, names)
+    for name, box in sorted(boxes.items()):
         key = image_key(box, home)
-        state = "ready" if store.find(key) else "to be built"
-        rows.append({"name": name, "state": state, "summary": box.summary, "key": key, "file": str(box.file)})
+        there = store.find(key) is not None
+        rows.append(
+            {
+                "name": name,
+                "state": "ready" if there else "to be fetched" if box.origin else "to be built",
+                "summary": box.summary,
+                "family": box.family,
+                "release": box.release,
+                "cpu": box.cpu,
+                "min_memory": int(box.min_memory),
+                "user": box.user,
+                "locations": list(box.origin.locations) if box.origin else [],
+                "digest": digest_of(home, key) if there else "",
+                "key": key,
+                "file": str(box.file),
+            }
+        )
     return rows
+
+
+def _boxes(directory: Path, names: Sequence[str]) -> dict[str, Box]:
+    """Those of these names, or all; Refused for a name that no box has."""
+    boxes = pinned(load_boxes([directory / "boxes", shipped("boxes")]), directory)
+    for name in names:
+        if name not in boxes:
+            raise Refused(f"There is no box '{name}'.", advice=f"There are: {', '.join(sorted(boxes))}.")
+    return {name: box for name, box in boxes.items() if not names or name in names}
+
+
+def published_rows(directory: Path, names: Sequence[str], emit: Emit) -> list[Row]:
+    """For each box whose digest is published: what it is now, and what this project or host has."""
+    boxes = _boxes(directory, names)
+    settings = load_configuration(configuration()).fetch
+    return [
+        _published_row(box, settings, emit)
+        for _, box in sorted(boxes.items())
+        if box.origin and box.origin.checksums
+    ]
+
+
+def _published_row(box: Box, settings: FetchSettings, emit: Emit) -> Row:
+    from devbox.build import digest_of, image_key
+    from devbox.fetch import Fetching
+
+    assert box.origin is not None
+    home = Home.default()
+    has = box.origin.locked or digest_of(home, image_key(box, home))
+    emit(Event(Kind.PROGRESS, f"image.{box.name}", "asking what is published"))
+    row = {"name": box.name, "has": has, "published": "", "problem": ""}
+    with tempfile.TemporaryDirectory(prefix="devbox-refresh.") as folder:
+        try:
+            found = Fetching(box.name, box.origin, Path(folder), settings, lambda _: None).published()
+        except DevboxError as error:
+            return row | {"state": "unknown", "problem": error.message}
+    state = "not fetched yet" if not has else "current" if str(found) == has else "newer"
+    return row | {"published": str(found or ""), "state": state}
 
 
 def image_rows() -> list[Row]:
@@ -118,10 +180,15 @@ def image_rows() -> list[Row]:
             "key": thing.key,
             "bytes": thing.bytes,
             "days_unused": age_days(thing.last_used),
+            "origin": origin.get("location", ""),
+            "digest": origin.get("digest", ""),
+            "trust": origin.get("trust", "built here"),
+            "signed_by": origin.get("signed_by", ""),
             "machines": sum(above.kind == "machine" for above in stock.above(thing.folder)),
         }
         for thing in stock.shelved
         if thing.kind == "image"
+        for origin in [manifest(thing.folder).get("origin", {})]
     ]
 
 

@@ -177,6 +177,12 @@ class Home:
         return EnvironmentPaths(self.environments / name)
 
 
+def configuration() -> Path:
+    """The user's configuration, which devbox only reads: ``$DEVBOX_CONFIG``, else the usual place."""
+    chosen = os.environ.get("DEVBOX_CONFIG")
+    return Path(chosen).absolute() if chosen else platformdirs.user_config_path("devbox") / "config.yml"
+
+
 def private_folder(path: Path) -> Path:
     """Make the folder, and those above it, for its owner alone (0700)."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]

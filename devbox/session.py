@@ -23,6 +23,7 @@ from devbox.providers.choose import open_provider
 from devbox.provision.playbooks import Playbooks
 from devbox.reading.names import label
 from devbox.reading.parsing import find_file, load_project
+from devbox.reading.pins import pin, pinned
 from devbox.resources import MachineResource, ProvisioningResource
 from devbox.resources.saved import (
     READY,
@@ -92,6 +93,7 @@ class Session:
             write_private(world.paths.provisioned, json.dumps(dict(world.checkpoint.brought)))
         apply(decision.plan, world, world.emit, record=self._recorder())
         forget_deleted(world.paths)
+        _agree(world)
 
     def checkpoint(self, name: str) -> Checkpoint:
         """One that was saved under this name; Refused with the names that there are."""
@@ -302,7 +304,7 @@ def open_session(directory: Path, emit: Emit = silent) -> Session:
     world = World(
         home=home,
         environment=environment,
-        boxes=boxes,
+        boxes=pinned(boxes, file.parent),
         images={},
         provider=open_provider(home),
         playbooks=playbooks,
@@ -328,3 +330,12 @@ def _claim(world: World) -> None:
     from devbox.resources.access import write_private
 
     write_private(world.paths.origin, json.dumps({"file": str(world.environment.file)}))
+
+
+def _agree(world: World) -> None:
+    """Write down which published images the project stands on, so that a team stands on the same."""
+    from devbox.build import digest_of
+
+    moving = {name for name, box in world.boxes.items() if box.origin and not box.origin.digest}
+    found = {box: digest_of(world.home, key) for box, key in world.images.items() if box in moving}
+    pin(world.environment.file.parent, found)

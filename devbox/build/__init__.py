@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from devbox.build.image import Image, image_key, load_image, obtain_image
+from devbox.build.image import Image, digest_of, image_key, load_image, obtain_image
 
-__all__ = ["Image", "image_key", "load_image", "obtain_image"]
+__all__ = ["Image", "digest_of", "image_key", "load_image", "obtain_image"]

@@ -15,15 +15,17 @@ from typing import Any
 
 from devbox import process, seals
 from devbox.box import Box
-from devbox.build import disk, grub
+from devbox.build import disk, grub, published
 from devbox.build.bootstrap import Root, make_root
 from devbox.build.initrd import MODULES, Kernel, initrd, run_entries
 from devbox.build.recipe import Recipe, recipe_for
 from devbox.errors import DevboxError
 from devbox.events import Emit, Event, Kind
-from devbox.host import disk_room, memory
-from devbox.paths import Home, private_folder
-from devbox.store import Store
+from devbox.host import accelerator, disk_room, memory
+from devbox.paths import Home, configuration, private_folder
+from devbox.store import Store, write_manifest
+from devbox.store import manifest as manifest_of
+from devbox.reading.configuration import load_configuration
 from devbox.units import Size
 
 _FORMAT = 1
@@ -82,7 +84,21 @@ def load_image(home: Home, key: str) -> Image:
 
 def image_key(box: Box, home: Home) -> str:
     """The key of the box's image on this host, whether it exists or not."""
-    return recipe_for(box, edition=_edition(home, box)).key
+    return _recipe(box, home, _edition(home, box)).key
+
+
+def _recipe(box: Box, home: Home, edition: str) -> Recipe | published.Published:
+    if box.origin is None:
+        return recipe_for(box, edition=edition)
+    found = published.published(box, box.origin, edition=edition)
+    if box.origin.locked and digest_of(home, found.key) != box.origin.locked:
+        return published.published(box, box.origin, locked=True)
+    return found
+
+
+def digest_of(home: Home, key: str) -> str:
+    """The digest of what the stored image was fetched as; empty where it is not there, or made here."""
+    return str(manifest_of(home.images / key).get("origin", {}).get("digest", ""))
 
 
 def obtain_image(box: Box, home: Home, emit: Emit, *, fresh: bool = False) -> Image:
@@ -91,19 +107,23 @@ def obtain_image(box: Box, home: Home, emit: Emit, *, fresh: bool = False) -> Im
     Two callers at once share one build. Raises DevboxError with what the build said when it fails.
     """
     edition = datetime.now(UTC).isoformat(timespec="seconds") if fresh else _edition(home, box)
-    recipe = recipe_for(box, edition=edition)
+    recipe = _recipe(box, home, edition)
     subject = f"image.{box.name}"
 
     def told(text: str) -> None:
         emit(Event(Kind.PROGRESS, subject, text))
 
     def make(folder: Path) -> None:
-        build(recipe, folder, told)
+        if isinstance(recipe, published.Published):
+            settings = load_configuration(configuration()).fetch
+            published.make(recipe, folder, settings, accelerator(home), told)
+        else:
+            build(recipe, folder, told)
         seals.seal(folder)
 
     store = Store(home)
     if store.find(recipe.key) is None:
-        check_host(home, box)
+        (published.check_host if box.origin else check_host)(home, box)
     store.obtain(f"the image of '{box.name}'", recipe.key, make, lambda holder: told(f"waiting for {holder}"))
     if fresh:
         (private_folder(home.editions) / box.name).write_text(edition)
@@ -127,8 +147,7 @@ def build(recipe: Recipe, folder: Path, progress: Callable[[str], None]) -> None
         raw.unlink()
         shutil.copyfile(root.kernel, folder / "vmlinuz")
         (folder / "initrd").write_bytes(_initrd(recipe, root))
-        manifest = json.dumps(_manifest(recipe, root, folder), indent=1, sort_keys=True)
-        (folder / "manifest.json").write_text(manifest + "\n")
+        write_manifest(folder, _manifest(recipe, root, folder))
     for file in folder.iterdir():
         file.chmod(0o400)
 

@@ -22,16 +22,26 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a box's image, unless it is there already."""
-    from devbox.build import obtain_image
+    from dataclasses import replace
+
+    from devbox.build import digest_of, obtain_image
     from devbox.errors import Refused
     from devbox.paths import Home, shipped
     from devbox.reading.boxes import load_boxes
+    from devbox.reading.parsing import NAME
+    from devbox.reading.pins import pin, pinned
 
     invocation: Invocation = context.obj
-    known = load_boxes([invocation.directory / "boxes", shipped("boxes")])
+    folder = invocation.directory
+    known = pinned(load_boxes([folder / "boxes", shipped("boxes")]), folder)
     if box not in known:
         raise Refused(f"There is no box '{box}'.", advice=f"There are: {', '.join(sorted(known))}.")
+    chosen, home = known[box], Home.default()
+    if force and chosen.origin:  # what the project agreed on is what is to be moved
+        chosen = replace(chosen, origin=replace(chosen.origin, locked=""))
     with invocation.emitting(as_json=as_json) as emit:
-        image = obtain_image(known[box], Home.default(), emit, fresh=force)
+        image = obtain_image(chosen, home, emit, fresh=force)
+    if chosen.origin and not chosen.origin.digest and (folder / NAME).exists():
+        pin(folder, {box: digest_of(home, image.key)})
     if not as_json:
         typer.echo(f"The image of '{box}' is in '{image.folder}'.")

@@ -30,7 +30,7 @@ def images(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the images in the store: box, size, last use, and how many machines stand on each.
+    """List the images in the store: box, how it is known to be right, size, last use, machines on it.
 
     In a project, also which of the layers that it asks for are there, and why the others are not.
     """
@@ -78,13 +78,14 @@ def _list(*, as_json: bool) -> None:
         (
             row["box"],
             row["key"][:12],
+            row["trust"],
             f"{Size(row['bytes']).mib} MiB",
             f"{row['days_unused']:.0f} days ago",
             row["machines"],
         )
         for row in rows
     )
-    show_table(out(), ("BOX", "KEY", "SIZE", "LAST USED", "MACHINES"), shown)
+    show_table(out(), ("BOX", "KEY", "ORIGIN", "SIZE", "LAST USED", "MACHINES"), shown)
 
 
 def _show_tree(*, as_json: bool) -> None:

@@ -52,6 +52,8 @@ PROGRAMS = (
     ),
     _program("virsh", "join a machine's console", "libvirt-clients", "libvirt-client"),
     _program("mcopy", "make images boot under UEFI", "mtools", "mtools"),
+    _program("busybox", "boot images that others made", "busybox-static", "busybox", essential=False),
+    _program("gpgv", "verify images that others signed", "gpgv", "gnupg2", essential=False),
     _program("git", "fetch sources for 'git:'", "git", "git-core", essential=False),
 )
 

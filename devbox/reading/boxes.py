@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from devbox.box import Box
+from devbox.box import Box, Origin
 from devbox.errors import BadInput, Mistake
+
+if TYPE_CHECKING:
+    from devbox.reading.box_written import OriginWritten
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,24 @@ def load_box(file: Path) -> Box:
         disk=written.disk,
         cpu=written.cpu,
         min_memory=written.min_memory,
+        origin=_origin(written.image) if written.image else None,
+        user=written.user or "",
+        cmdline=tuple(written.cmdline),
+        prepared=written.prepared,
+    )
+
+
+def _origin(written: OriginWritten) -> Origin:
+    from devbox.reading.findings import given
+
+    return Origin(
+        locations=tuple(given(written.locations)),
+        checksums=written.checksums or "",
+        signature=written.signature or "",
+        keys=written.keys or "",
+        fingerprints=tuple(written.fingerprints),
+        digest=written.digest or "",
+        insecure=written.insecure,
     )
 
 

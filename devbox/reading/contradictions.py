@@ -126,6 +126,8 @@ def _box(machine: MachineWritten, known: Known) -> Iterator[Finding]:
     if box is None:
         yield ("box",), f"there is no box {quoted(machine.box)}{names.near(machine.box, known.boxes)}"
         return
+    if not box.prepared:
+        yield ("box",), f"images of the box '{box.name}' can be fetched, but no machine can stand on them"
     if machine.disk < box.disk:
         yield ("disk",), f"{machine.disk} is smaller than the disk of the box '{box.name}', {box.disk}"
     if machine.memory < box.min_memory:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from devbox.reading.documents import quoted
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1123, section 2.1
+DIGEST = re.compile(r"(md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})")
 BOX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 PLAYBOOK = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}"
 WORKAROUND = r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?"

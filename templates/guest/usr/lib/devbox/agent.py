@@ -193,7 +193,8 @@ def _boot_id(value: str) -> None:
 
 def _sshd() -> bool:
     """Until OpenSSH 9.8 each connection reads the host key; since then the listener does, when it starts."""
-    keeps = Path("/usr/lib/openssh/sshd-session").exists()
+    homes = ("/usr/lib/openssh", "/usr/libexec/openssh", "/usr/lib/ssh", "/usr/libexec/ssh")
+    keeps = any(Path(home, "sshd-session").exists() for home in homes)
     if keeps:
         os.kill(int(Path("/run/sshd.pid").read_text()), signal.SIGHUP)
     return keeps
