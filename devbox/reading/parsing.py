@@ -104,4 +104,5 @@ def _environment(file: Path, written: EnvironmentWritten) -> Environment:
         machines=machines,
         vars=written.vars,
         skipped_workarounds=tuple(written.workarounds.skip),
+        bake_in=written.bake_in,
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from devbox import locks
-from devbox.environment import Environment, MachineSpec
+from devbox.environment import MachineSpec
 from devbox.paths import Home
 from devbox.providers import Provider
 from devbox.resources.machine import MachineResource
@@ -29,19 +29,8 @@ def hidden_world(
 
     What a killed run left of the same is removed first, and everything at the end, come what may.
     """
-    name = f"{kind}{_DOT}{key[:12]}"
-    cidr = _network(key)
-    provision = (playbook,) if playbook else ()
-    spec = MachineSpec(NAME, like.box, cidr[2], like.cpus, like.memory, like.disk, provision=provision)
-    environment = Environment(
-        name,
-        world.environment.file,
-        cidr,
-        (spec,),
-        world.environment.vars,
-        world.environment.skipped_workarounds,
-    )
-    inside = replace(world, environment=environment, layers={}, checkpoint=None, cold=True)
+    inside = apart(kind, key, like, world, playbook=playbook)
+    name = inside.environment.name
 
     def waiting(holder: str) -> None:
         """Only a sweep holds it for a moment: the store's own lock is around us."""
@@ -53,6 +42,15 @@ def hidden_world(
         finally:
             _remove(name, world.home, world.provider)
             inside.paths.lock.unlink(missing_ok=True)  # nobody else waits for it: see above
+
+
+def apart(kind: str, key: str, like: MachineResource, world: World, *, playbook: str) -> World:
+    """The same world with this one machine in its environment; nothing is made yet."""
+    cidr = _network(key)
+    provision = (playbook,) if playbook else ()
+    spec = MachineSpec(NAME, like.box, cidr[2], like.cpus, like.memory, like.disk, provision=provision)
+    environment = replace(world.environment, name=f"{kind}{_DOT}{key[:12]}", cidr=cidr, machines=(spec,))
+    return replace(world, environment=environment, layers={}, checkpoint=None, cold=True)
 
 
 def machine_of(inside: World, like: MachineResource) -> MachineResource:
