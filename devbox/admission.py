@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 
 from devbox import host
+from devbox.environment import Where
 from devbox.errors import Refused
 from devbox.paths import EnvironmentPaths
 from devbox.providers import Power
 from devbox.reading.known import HostLimits
+from devbox.resources.baking import choice_of
+from devbox.resources.layer import layers_of
 from devbox.resources.world import World
+from devbox.store import Shelf, Store
 from devbox.units import Size
 
 _SPARE = Size(256 * 2**20)  # what the host itself should keep
@@ -47,6 +51,22 @@ def check(world: World) -> None:
             f"The machines still to be started need {Size(wanted).mib} MiB of memory,"
             f" and this host has {free.mib} MiB free.",
             advice="Stop what is not needed ('devbox status --all' lists it) or lower 'memory:'.",
+        )
+
+
+def check_baking(world: World) -> None:
+    """Raise Refused where devbox.yml wants layers baked on this host that can't be; ``world`` is prepared."""
+    if world.environment.bake_in is not Where.HOST:
+        return
+    store = Store(world.home, Shelf.LAYERS)
+    missing = [layer for layer, _ in layers_of(world).values() if store.find(layer.key) is None]
+    choices = [(layer, choice_of(layer, world)) for layer in missing]
+    problems = [f"{layer.label}: {choice.why}" for layer, choice in choices if choice.obstacle]
+    if problems:
+        raise Refused(
+            "This host can't bake what 'bake_in: host' asks for.",
+            details="\n".join(problems),
+            advice=f"Take 'bake_in' out of '{world.environment.file}': a machine bakes what the host can't.",
         )
 
 

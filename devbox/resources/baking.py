@@ -50,12 +50,12 @@ def obtain(layer: Layer, subject: str, world: World) -> Path:
 
 def choice_of(layer: Layer, world: World) -> Choice:
     """Where the layer's playbook is baked, and why there."""
-    playbook = world.playbooks.find(layer.playbook)
+    host = world.bake_host or gather()
     return choose(
         world.environment.bake_in,
-        needs_guest=playbook.needs_guest,
-        architecture=world.boxes[layer.box].architecture if layer.box in world.boxes else "",
-        host=world.bake_host or gather(),
+        needs_guest=world.playbooks.find(layer.playbook).needs_guest,
+        architecture=world.boxes[layer.box].architecture if layer.box in world.boxes else host.architecture,
+        host=host,
     )
 
 

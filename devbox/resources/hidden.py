@@ -15,6 +15,7 @@ from devbox.paths import Home
 from devbox.providers import Provider
 from devbox.resources.machine import MachineResource
 from devbox.resources.world import World
+from devbox.store import Store
 
 NAME = "builder"
 _LINK_LOCAL = IPv4Address("169.254.0.0")  # RFC 3927: no environment of a user can have it
@@ -61,7 +62,8 @@ def machine_of(inside: World, like: MachineResource) -> MachineResource:
 
 
 def sweep(home: Home, provider: Provider) -> None:
-    """Remove hidden machines whose makers were killed."""
+    """Remove hidden machines whose makers were killed, and what they had begun to fill."""
+    Store(home).sweep()
     names = {owned.mark.environment for owned in provider.machines()}
     names |= {path.name for path in home.environments.glob(f"*{_DOT}*") if path.is_dir()}
     for name in sorted(name for name in names if _DOT in name.strip(_DOT)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -66,7 +66,7 @@ def bake(
     write_private(inside.paths.known_hosts, known_hosts_text([endpoint]))
     work = disk.parent / "work"
     layout = Layout(size, layer.key)
-    entries = entries_of(identity, _RESOLVER.read_text())
+    entries = entries_of(identity, _RESOLVER.read_text(), os.environ)
     authorities = [entry.text for entry in entries if entry.path.startswith(f"/{_AUTHORITIES}")]
     told = Bake(
         str(disk),
@@ -87,13 +87,13 @@ def bake(
     shutil.rmtree(home.root)
 
 
-def entries_of(identity: Identity, resolver: str) -> list[gate.Entry]:
+def entries_of(identity: Identity, resolver: str, environ: Mapping[str, str]) -> list[gate.Entry]:
     """What a machine of this identity finds in its files, as far as it holds on the host, and sshd's own."""
     here = replace(
         identity,
         # The host's network is at hand as it is, its own loopback too.
         proxies=trust.proxies(
-            os.environ, gateway=LOCALHOST, network=identity.uplink, names=[f".{identity.domain}"]
+            environ, gateway=LOCALHOST, network=identity.uplink, names=[f".{identity.domain}"]
         ),
     )
     files = [file for file in identity_files(here) if not file[0].startswith(_NOT_HERE)]
