@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -58,7 +59,7 @@ def main() -> int:
     """
     kernel.call_oneself("init")  # Ansible takes the first process's name for that of the init system
     bake = Bake.of_line(sys.stdin.readline())
-    Path("/proc/sys/kernel/hostname").write_text(bake.name)
+    socket.sethostname(bake.name)
     work = Path(bake.work)
     kernel.mount("tmpfs", work, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0700")
     if bake.grown:

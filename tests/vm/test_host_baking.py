@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +17,11 @@ from pathlib import Path
 import pytest
 from conftest import Program
 from leftovers import Leftovers
+from trees import tree
 
+from devbox.build.disk import Layout
+from devbox.build.image import load_image
+from devbox.environment import Where
 from devbox.hostbake import gather
 from devbox.paths import Home
 from devbox.store import Shelf, Store
@@ -25,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(bool(gather().lacks), reason=f"this host {', '.join(gather().lacks)}"),
 ]
 
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = 20
 _PATIENCE = 20.0
 BAKE = Path(__file__).parents[1] / "baking_alone.py"
 
@@ -40,6 +46,41 @@ CHEAP = """
     - ansible.builtin.shell: setsid sleep 60 >/dev/null 2>&1 &
     - ansible.builtin.command: rm -rf /opt/doc
 """
+
+
+SMALL = """
+# A little of everything.
+- hosts: small
+  become: true
+  handlers:
+    - name: Start it again
+      ansible.builtin.systemd_service: {name: sleeper, state: restarted}
+  tasks:
+    - name: Packages, one of them with a service
+      ansible.builtin.apt: {name: [nginx-light, tree], update_cache: true}
+    - name: Somebody to own files
+      ansible.builtin.user: {name: worker, uid: 1500, shell: /bin/sh}
+    - name: A file of theirs
+      ansible.builtin.copy: {content: "hello\\n", dest: /opt/hello, owner: worker, mode: "0640"}
+    - name: A unit
+      ansible.builtin.copy:
+        content: "[Service]\\nExecStart=/bin/sleep inf\\n[Install]\\nWantedBy=multi-user.target\\n"
+        dest: /etc/systemd/system/sleeper.service
+        mode: "0644"
+      notify: Start it again
+    - name: It is to run
+      ansible.builtin.systemd_service: {name: sleeper, enabled: true, state: started, daemon_reload: true}
+    - name: So is the package's
+      ansible.builtin.service: {name: nginx, enabled: true, state: started}
+"""
+
+# What differs, and why; docs/architecture.md says the same.
+_BY_THE_BOOT = {
+    *("etc/devbox", "var/lib/systemd/linger", "var/log/README", "var/log/btmp"),
+    *("var/log/lastlog", "var/log/private", "var/log/wtmp"),
+}
+_BY_A_SERVICE_THAT_RAN = re.compile(r"var/(lib|log)/nginx(/.*)?")
+_TIMES_AND_INODES = {"var/cache/ldconfig/aux-cache"}
 
 
 def project_of(folder: Path, name: str, playbook: str, way: str) -> Path:
@@ -109,6 +150,27 @@ def gone(find: Callable[[], list[str]]) -> list[str]:
     while (found := find()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into the disks")
+def test_both_ways_give_the_same_layer(own_home: Home, tmp_path: Path) -> None:
+    trees = {}
+    for way in Where:
+        project = project_of(tmp_path / way, "small", SMALL, way)
+        layer = bake(project, own_home)
+        image = load_image(own_home, json.loads((layer / "manifest.json").read_text())["image"])
+        trees[way] = tree(layer / "disk.qcow2", Layout(image.virtual_size, image.key).root_offset, tmp_path)
+        Store(own_home, Shelf.LAYERS).remove(layer.name)
+    here, there = trees[Where.HOST], trees[Where.GUEST]
+    assert here["opt/hello"].startswith("f 640 1500:0")
+    assert "etc/systemd/system/multi-user.target.wants/sleeper.service" in here
+    assert here["package tree"].endswith("install ok installed")
+    only_here = {name for name in here.keys() - there.keys() if not _BY_A_SERVICE_THAT_RAN.fullmatch(name)}
+    only_there = {name for name in there.keys() - here.keys() if not _BY_A_SERVICE_THAT_RAN.fullmatch(name)}
+    different = {name for name in here.keys() & there.keys() if here[name] != there[name]}
+    assert only_here == set()
+    assert only_there <= _BY_THE_BOOT
+    assert different <= _TIMES_AND_INODES
 
 
 def test_kills_at_random_moments_leave_nothing_and_the_next_run_completes(
