@@ -8,13 +8,16 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from devbox import host
-from devbox.environment import Environment
+from devbox.environment import Environment, Where
 from devbox.errors import Refused
 from devbox.paths import EnvironmentPaths
 from devbox.providers import Power
 from devbox.provision.playbooks import Playbooks
 from devbox.reading.known import HostLimits
+from devbox.resources.baking import choice_of
+from devbox.resources.layer import layers_of
 from devbox.resources.world import World
+from devbox.store import Shelf, Store
 from devbox.units import Size
 
 _LIBVIRTS = IPv4Network("192.168.122.0/24")  # what libvirt's packages give their network 'default'
@@ -73,6 +76,22 @@ def check_networks_inside(environment: Environment) -> None:
             f" machines takes for its own guests, {_LIBVIRTS}.",
             details="\n".join(found),
             advice=f"Choose another 'network: {{cidr: ...}}' and addresses in '{environment.file}'.",
+        )
+
+
+def check_baking(world: World) -> None:
+    """Raise Refused where devbox.yml wants layers baked on this host that can't be; ``world`` is prepared."""
+    if world.environment.bake_in is not Where.HOST:
+        return
+    store = Store(world.home, Shelf.LAYERS)
+    missing = [layer for layer, _ in layers_of(world).values() if store.find(layer.key) is None]
+    choices = [(layer, choice_of(layer, world)) for layer in missing]
+    problems = [f"{layer.label}: {choice.why}" for layer, choice in choices if choice.obstacle]
+    if problems:
+        raise Refused(
+            "This host can't bake what 'bake_in: host' asks for.",
+            details="\n".join(problems),
+            advice=f"Take 'bake_in' out of '{world.environment.file}': a machine bakes what the host can't.",
         )
 
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
 from devbox.units import Size
+
+
+class Where(StrEnum):
+    """Where playbooks are baked."""
+
+    HOST = "host"
+    GUEST = "guest"
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class Environment:
     machines: tuple[MachineSpec, ...]
     vars: dict[str, Any] = field(default_factory=dict)
     skipped_workarounds: tuple[str, ...] = ()
+    bake_in: Where | None = None  # None lets devbox choose
 
     @property
     def project(self) -> Path:

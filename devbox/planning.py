@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from devbox.apply import read_timings
+from devbox.environment import Where
 from devbox.layers import layers_for, why_missing
 from devbox.plan import Action, Change, Effect, Existing, Plan, Resource, decide
 from devbox.resources import (
@@ -16,6 +17,7 @@ from devbox.resources import (
     ProvisioningResource,
     TemplateResource,
 )
+from devbox.resources.baking import choice_of
 from devbox.resources.layer import layers_of
 from devbox.resources.provisioning import what_changed
 from devbox.resources.saved import READY, Checkpoint
@@ -192,7 +194,10 @@ def _reason(change: Change, world: World) -> str:
     if isinstance(resource, ProvisioningResource) and change.differences and not change.reason:
         return what_changed(world)
     if isinstance(resource, LayerResource) and change.action is Action.CREATE:
-        return f"{resource.label}: {why_missing(world.home, layers_of(world)[resource.key][0])}"
+        layer = layers_of(world)[resource.key][0]
+        choice = choice_of(layer, world)
+        where = "on this host" if choice.where is Where.HOST else "in a machine"
+        return f"{resource.label}: {why_missing(world.home, layer)}; baked {where}, {choice.why}"
     if isinstance(resource, TemplateResource):
         return f"{resource.label}: machines are cloned from it"
     if isinstance(resource, CheckpointResource):

@@ -8,12 +8,14 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from devbox.errors import DevboxError
 
 _TAIL_LINES = 20
+_FAREWELL = 30.0  # seconds
 
 
 class CommandFailed(DevboxError):
@@ -131,6 +133,56 @@ def stream(
             raise
     if child.returncode != 0:
         raise CommandFailed(words, child.returncode, "".join(output))
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A running program that is talked with, a line at a time."""
+
+    child: subprocess.Popen[str]
+
+    def say(self, text: str) -> None:
+        """Write to its standard input; one that has ended hears nothing, and ``hear`` tells."""
+        assert self.child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.child.stdin.write(text)
+            self.child.stdin.flush()
+
+    def hear(self) -> str:
+        """The next line of its standard output without the line's end; empty when it has ended."""
+        assert self.child.stdout is not None
+        return self.child.stdout.readline().rstrip("\n")
+
+
+@contextlib.contextmanager
+def conversation(argv: Sequence[str | Path], log: Path) -> Iterator[Partner]:
+    """Talk with a program that leads a session of its own; its complaints go to the file ``log``.
+
+    When the block ends, it is given a moment to end by itself; after an error it is killed with its children.
+    """
+    words = [str(word) for word in argv]
+    with log.open("w") as complaints:
+        try:
+            child = subprocess.Popen(
+                words,
+                env=_environment(None),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise missing(words[0]) from error
+    try:
+        yield Partner(child)
+        child.wait(_FAREWELL)
+    except BaseException:
+        end_group(child.pid)
+        raise
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            child.communicate()
 
 
 def tethered(argv: Sequence[str]) -> list[str]:

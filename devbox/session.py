@@ -62,14 +62,16 @@ class Session:
 
     def plan(self, remake: Collection[str] = (), *, cold: bool = False) -> Decision:
         """What has to be done; refuses what can't be had on this host, before anything is touched."""
-        from devbox.admission import check
+        from devbox.admission import check, check_baking
 
         check(self.world)
-        return decide_up(replace(prepared(self.world), cold=cold), remake=remake)
+        world = prepared(self.world)
+        check_baking(world)
+        return decide_up(replace(world, cold=cold), remake=remake)
 
     def plan_reset(self, addresses: Collection[str], to: str, *, cold: bool = False) -> Decision:
         """The way back to what machines were: ``ready``, ``base``, ``baked`` or a checkpoint's name."""
-        from devbox.admission import check
+        from devbox.admission import check, check_baking
 
         if to == READY:
             return self.plan(remake=addresses, cold=cold)
@@ -78,7 +80,10 @@ class Session:
         checkpoint = None if to in TAKEN else self.checkpoint(to)
         if checkpoint is not None:
             names &= checkpoint.machines.keys()
-        return decide_reset(replace(prepared(self.world), cold=cold), names, to, checkpoint)
+        world = prepared(self.world)
+        if checkpoint is None and to != "base":
+            check_baking(world)
+        return decide_reset(replace(world, cold=cold), names, to, checkpoint)
 
     def apply(self, decision: Decision, *, strategy: str = "") -> None:
         from devbox.resources.access import write_private

@@ -18,6 +18,7 @@ from devbox.errors import DevboxError
 from devbox.paths import Home, private_folder
 
 _LIVE_MARK = ".lock"
+_DOOMED = "doomed."
 
 
 class Shelf(StrEnum):
@@ -103,21 +104,28 @@ class Store:
         freed = disk_usage(folder)
         # Renamed first: a half-deleted folder must never look like a whole one.
         private_folder(self.home.staging)
-        doomed = Path(tempfile.mkdtemp(prefix="doomed.", dir=self.home.staging))
+        doomed = Path(tempfile.mkdtemp(prefix=_DOOMED, dir=self.home.staging))
         folder.rename(doomed / key)
         shutil.rmtree(doomed, ignore_errors=True)
         return freed
+
+    def sweep(self) -> None:
+        """Remove what killed builds left; what 'devbox gc' is just removing stays its own."""
+        for path in self.leftovers():
+            if not path.name.startswith(_DOOMED):
+                shutil.rmtree(path, ignore_errors=True)
 
     def leftovers(self) -> list[Path]:
         """Staging folders that no running build owns, as a killed build leaves them; of all shelves."""
         if not self.home.staging.is_dir():
             return []
+        # Folders first, then locks: whose lock is not held now is not about to be filled.
+        staged = sorted(self.home.staging.iterdir())
         building = {
             path.name.removesuffix(_LIVE_MARK)[:16]
             for path in self.home.locks.glob(f"*{_LIVE_MARK}")
             if locks.is_held(path)
         }
-        staged = sorted(self.home.staging.iterdir())
         return [path for path in staged if path.name.split(".")[0] not in building]
 
 

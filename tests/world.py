@@ -9,6 +9,7 @@ from typing import Any
 
 from devbox.environment import Environment, MachineSpec, Port
 from devbox.events import silent
+from devbox.hostbake import HostFacts
 from devbox.paths import Home
 from devbox.providers import Mark, Segment, Shape
 from devbox.providers.fake import FakeProvider
@@ -35,6 +36,7 @@ def make_world(home: Home, project: Path, file: Path | None = None) -> World:
         provider=FakeProvider(file),
         playbooks=Playbooks(project),
         emit=silent,
+        bake_host=HostFacts("amd64"),
     )
 
 

@@ -11,6 +11,7 @@ from devbox.units import Size
 
 SECTOR = 512
 ROOT_DEVICE = "/dev/vda3"
+ROOT_NUMBER = 3  # as the partition is counted from 1
 ROOT_LABEL = "devbox-root"
 _BLOCK = 4096
 _BACKUP_TABLE = 34  # sectors at the disk's end
@@ -48,6 +49,11 @@ class Layout:
     def root(self) -> Partition:
         start = self.efi.start + self.efi.size
         return Partition("root", _ROOT_X86_64, start, self.root_blocks * _BLOCK // SECTOR)
+
+    @property
+    def root_size(self) -> int:
+        """Bytes of the root file system, which the partition may exceed by less than a block."""
+        return self.root_blocks * _BLOCK
 
     @property
     def root_offset(self) -> int:

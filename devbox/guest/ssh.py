@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from devbox.errors import DevboxError
+from devbox.guest import unix_proxy
 from devbox.guest.console import tail
 from devbox.guest.keys import fingerprint
 from devbox.guest.relay import relay
@@ -33,7 +34,8 @@ _KEY_TYPE = "ssh-ed25519"
 class Endpoint:
     """Where a machine's sshd is reached and how both sides prove who they are.
 
-    ``host_key`` is the public key's line (``ssh-ed25519 AAAA…``) that the machine must have.
+    ``host_key`` is the public key's line (``ssh-ed25519 AAAA…``) that the machine must have. ``socket``
+    names an abstract Unix socket of this host, which is then reached instead of address and port.
     """
 
     alias: str
@@ -42,6 +44,12 @@ class Endpoint:
     user: str
     key: Path
     host_key: str
+    socket: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it is reached, for people."""
+        return f"the socket '@{self.socket}'" if self.socket else f"{self.address}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,8 @@ def lost(endpoint: Endpoint, why: str, doing: str) -> SessionLost:
 
 def _dial(endpoint: Endpoint, timeout: float) -> socket.socket:
     try:
+        if endpoint.socket:
+            return unix_proxy.dial(endpoint.socket, timeout)
         return socket.create_connection((str(endpoint.address), endpoint.port), timeout=timeout)
     except OSError as error:
         raise _not_reached(endpoint, str(error)) from error
@@ -196,7 +206,7 @@ def _check_host_key(endpoint: Endpoint, transport: paramiko.Transport) -> None:
         return
     found = fingerprint(f"{shown.get_name()} {shown.get_base64()}")
     raise HostKeyDiffers(
-        f"The server at {endpoint.address}:{endpoint.port} is not '{endpoint.alias}': its host key differs.",
+        f"The server at {endpoint.place} is not '{endpoint.alias}': its host key differs.",
         details=f"expected {fingerprint(endpoint.host_key)}\nfound    {found}",
         advice=f"See what listens there with 'ss -ltnp sport = :{endpoint.port}'; "
         "a machine whose own key was changed is replaced by 'devbox destroy' and 'devbox up'.",
@@ -220,7 +230,7 @@ def _authenticate(endpoint: Endpoint, transport: paramiko.Transport) -> None:
 
 def _not_reached(endpoint: Endpoint, why: str) -> NotReached:
     return NotReached(
-        f"'{endpoint.alias}' does not answer over SSH at {endpoint.address}:{endpoint.port}.",
+        f"'{endpoint.alias}' does not answer over SSH at {endpoint.place}.",
         details=why,
         advice="See 'devbox status' and 'devbox console'.",
     )

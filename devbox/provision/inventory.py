@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import Refused
 from devbox.guest.ssh import Endpoint
+from devbox.guest.unix_proxy import proxy_command
 
 # OpenSSH must neither read the user's configuration, nor offer another key, nor ask anything.
 _SSH_OPTIONS = (
@@ -59,6 +61,8 @@ def inventory(
 def _host(machine: MachineSpec, endpoint: Endpoint, known_hosts: Path) -> dict[str, Any]:
     """Host variables are the strongest of an inventory: no ``vars`` can turn the checking off."""
     options = [*_SSH_OPTIONS, f"-o HostKeyAlias={endpoint.alias}", f'-o UserKnownHostsFile="{known_hosts}"']
+    if endpoint.socket:
+        options.append(shlex.join(["-o", f"ProxyCommand={proxy_command(endpoint.socket)}"]))
     return {
         "ansible_host": str(endpoint.address),
         "ansible_port": endpoint.port,

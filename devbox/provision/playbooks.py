@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from devbox.provision.sources import source_folders, tree_digest
 from devbox.provision.variables import that_matter
 
 LAYER_FORMAT = 1  # raised when devbox makes layers in another way, so that old ones are not taken
+_BAKE_IN = re.compile(r"bake_in:\s*(?P<where>\S+)(?:\s+\((?P<why>.*)\))?")
 _ENDINGS = (".yml", ".yaml")
 _FOR_ALL = ("workarounds/", "playbooks/workarounds/", "playbooks/library/", "playbooks/module_utils/")
 _TreeDigest: TypeAlias = Callable[[Path], str]
@@ -32,13 +34,34 @@ class Playbook:
 
     @property
     def summary(self) -> str:
+        return next(self._header(), "").removesuffix(".")
+
+    @property
+    def needs_guest(self) -> str | None:
+        """Why it can be baked in a running machine only, as a comment before its first line says; else None.
+
+        ``# bake_in: guest (it starts a database)``; the reason in brackets may be left out.
+        """
+        for line in self._header():
+            if (match := _BAKE_IN.fullmatch(line)) is None:
+                continue
+            if match["where"] == "guest":
+                return match["why"] or ""
+            raise Refused(
+                f"The playbook '{self.name}' says 'bake_in: {match['where']}', and it can only say 'guest'.",
+                details=f"{self.file}: {line}",
+                advice="Take the comment away: what needs no running machine is baked where it is quicker.",
+            )
+        return None
+
+    def _header(self) -> Iterator[str]:
+        """The comments before anything else."""
         for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
             text = line.strip()
             if text.startswith("#"):
-                return text.lstrip("#").strip().removesuffix(".")
-            if text and text != "---":
-                break
-        return ""
+                yield text.lstrip("#").strip()
+            elif text and text != "---":
+                return
 
 
 @dataclass(frozen=True)

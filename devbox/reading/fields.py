@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
-from devbox.environment import Port
+from devbox.environment import Port, Where
 from devbox.reading import names
 from devbox.reading.documents import quoted
 from devbox.units import Size
@@ -106,6 +106,13 @@ def mode(value: object) -> str:
     return text
 
 
+def bake_in(value: object) -> Where:
+    text = _text(value, "'host'")
+    if text not in set(Where):
+        raise ValueError(f"{quoted(text)} is no place to bake in; there are 'host' and 'guest'")
+    return Where(text)
+
+
 def port(value: object) -> Port:
     """``9292`` (the same on both sides) or ``"8080:80"`` (the host's, then the machine's)."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -175,6 +182,7 @@ Bytes = Annotated[Size, PlainValidator(size), form(r" *[0-9]{1,15}(\.[0-9]{1,6})
 Address = Annotated[IPv4Address, PlainValidator(address), form(_IPV4)]
 Network = Annotated[IPv4Network, PlainValidator(network), form(rf"{_IPV4}/([0-9]|[12][0-9]|3[0-2])")]
 Mode = Annotated[str, PlainValidator(mode), WithJsonSchema({"enum": ["user"]})]
+BakeIn = Annotated[Where, PlainValidator(bake_in), WithJsonSchema({"enum": [*Where]})]
 Ports = Annotated[Port, PlainValidator(port), _PORT_SCHEMA]
 Cpus = Annotated[
     int, PlainValidator(whole(1, 255)), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 255})

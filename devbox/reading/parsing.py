@@ -118,4 +118,5 @@ def _environment(file: Path, written: EnvironmentWritten) -> Environment:
         # the role workarounds asks for it
         vars={"workarounds_skip": skipped, **written.vars} if skipped else written.vars,
         skipped_workarounds=tuple(skipped),
+        bake_in=written.bake_in,
     )

@@ -11,7 +11,18 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from devbox.reading import names
-from devbox.reading.fields import Address, Bytes, Cpus, Label, Mode, Network, Playbook, Ports, Workaround
+from devbox.reading.fields import (
+    Address,
+    BakeIn,
+    Bytes,
+    Cpus,
+    Label,
+    Mode,
+    Network,
+    Playbook,
+    Ports,
+    Workaround,
+)
 from devbox.units import Size
 
 
@@ -72,4 +83,8 @@ class EnvironmentWritten(Written):
         json_schema_extra={"propertyNames": {"pattern": f"^{names.VARIABLE}$"}},
     )
     workarounds: WorkaroundsWritten = WorkaroundsWritten()
+    bake_in: BakeIn | None = Field(
+        None,
+        description="Where 'bake' playbooks run, 'host' or 'guest'; if left out, the host where it can.",
+    )
     include: list[str] = Field([], description="Fragments with machines and vars that this file completes.")

@@ -1,20 +1,23 @@
-"""Filling a layer: its playbook runs in a machine of devbox's own, whose disk is kept.
+"""Filling a layer: its playbook runs in a machine of devbox's own, or on the host in the mounted disk.
 
-Another way to fill one has to leave the same in the folder: a disk that stands on the parent's.
+Both ways leave the same in the folder: a disk that stands on the parent's, cleaned by the same script.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from devbox import process, seals
+from devbox.environment import Where
 from devbox.errors import DevboxError
 from devbox.events import Event, Kind
-from devbox.guest.ssh import connect
+from devbox.guest.ssh import Endpoint, connect
+from devbox.hostbake import Choice, NotOpened, choose, gather
 from devbox.layers import Layer
-from devbox.paths import shipped
+from devbox.paths import private_folder, shipped
 from devbox.provision.run import provision
-from devbox.resources import making, room
+from devbox.resources import host_baking, making, room
 from devbox.resources.access import endpoint_of
 from devbox.resources.hidden import NAME, hidden_world, machine_of
 from devbox.resources.machine import MachineResource
@@ -34,7 +37,7 @@ def obtain(layer: Layer, subject: str, world: World) -> Path:
     def make(folder: Path) -> None:
         room.require(world.home, room.LAYER, f"The layer '{layer.label}'")
         disk = folder / "disk.qcow2"
-        in_guest(layer, disk, world)
+        fill(layer, disk, world)
         process.run(["qemu-img", "check", "-q", disk])
         disk.chmod(0o400)
         write_manifest(folder, layer.manifest())
@@ -45,9 +48,38 @@ def obtain(layer: Layer, subject: str, world: World) -> Path:
     return store.obtain(name, layer.key, make, lambda holder: told(f"waiting for {holder}"))
 
 
+def choice_of(layer: Layer, world: World) -> Choice:
+    """Where the layer's playbook is baked, and why there."""
+    host = world.bake_host or gather()
+    return choose(
+        world.environment.bake_in,
+        needs_guest=world.playbooks.find(layer.playbook).needs_guest,
+        architecture=world.boxes[layer.box].architecture if layer.box in world.boxes else host.architecture,
+        host=host,
+    )
+
+
+def fill(layer: Layer, disk: Path, world: World) -> None:
+    """By the way that was chosen; a host that turns out not to be able is no reason to fail."""
+    choice = choice_of(layer, world)
+    if choice.where is Where.GUEST:
+        in_guest(layer, disk, world)
+        return
+    try:
+        host_baking.bake(layer, machine_for(layer, world), disk, world, lambda there: clean(there, layer))
+    except NotOpened as error:
+        if world.environment.bake_in is Where.HOST:
+            raise
+        shutil.rmtree(disk.parent)
+        private_folder(disk.parent)
+        text = f"baked in a machine: {error.message} {error.details}".strip()
+        world.emit(Event(Kind.NOTE, f"layer.{layer.key[:12]}", text))
+        in_guest(layer, disk, world)
+
+
 def in_guest(layer: Layer, disk: Path, world: World) -> None:
     """Boot a machine on the parent, run the playbook in it, clean up, and move its disk to ``disk``."""
-    like = _machine(layer, world)
+    like = machine_for(layer, world)
     with hidden_world("layer", layer.key, like, world, playbook=layer.playbook) as inside:
         machine = machine_of(inside, like)
         mark = machine.mark(inside)
@@ -58,20 +90,25 @@ def in_guest(layer: Layer, disk: Path, world: World) -> None:
         # Playbooks that ask systemd for something are to find a boot that is over.
         making.come_to_rest(machine, inside, inside.boot_timeout)
         provision(inside.environment, {NAME: endpoint}, inside.home, inside.emit, strategy=inside.strategy)
-        with connect(endpoint, timeout=60) as session:
-            script = (shipped("templates") / "layer" / "clean.sh").read_bytes()
-            cleaned = session.run(["sudo", "sh", "-s"], stdin=script, timeout=_CLEANING)
-        if cleaned.status != 0:
-            raise DevboxError(
-                f"The machine that became the layer '{layer.label}' could not be cleaned.",
-                details=cleaned.stderr,
-                advice="Run the command again; what was baked below it is kept.",
-            )
+        clean(endpoint, layer)
         inside.provider.shutdown(mark.domain, _POWER_OFF)
         inside.paths.machine(NAME).disk.rename(disk)
 
 
-def _machine(layer: Layer, world: World) -> MachineResource:
+def clean(endpoint: Endpoint, layer: Layer) -> None:
+    """Take away what tells who made the layer, where and for whom."""
+    script = (shipped("templates") / "layer" / "clean.sh").read_bytes()
+    with connect(endpoint, timeout=60) as session:
+        cleaned = session.run(["sudo", "sh", "-s"], stdin=script, timeout=_CLEANING)
+    if cleaned.status != 0:
+        raise DevboxError(
+            f"The disk that became the layer '{layer.label}' could not be cleaned.",
+            details=cleaned.stderr,
+            advice="Run the command again; what was baked below it is kept.",
+        )
+
+
+def machine_for(layer: Layer, world: World) -> MachineResource:
     """Shaped like the machine that asks for the layer, standing on its parent."""
     name = next(name for name, layers in world.layers.items() if layer in layers)
     spec = world.environment.machine(name)

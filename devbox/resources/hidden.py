@@ -10,11 +10,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from devbox import locks
-from devbox.environment import Environment, MachineSpec
+from devbox.environment import MachineSpec
 from devbox.paths import Home
 from devbox.providers import Provider
 from devbox.resources.machine import MachineResource
 from devbox.resources.world import World
+from devbox.store import Store
 
 NAME = "builder"
 _LINK_LOCAL = IPv4Address("169.254.0.0")  # RFC 3927: no environment of a user can have it
@@ -29,19 +30,8 @@ def hidden_world(
 
     What a killed run left of the same is removed first, and everything at the end, come what may.
     """
-    name = f"{kind}{_DOT}{key[:12]}"
-    cidr = _network(key)
-    provision = (playbook,) if playbook else ()
-    spec = MachineSpec(NAME, like.box, cidr[2], like.cpus, like.memory, like.disk, provision=provision)
-    environment = Environment(
-        name,
-        world.environment.file,
-        cidr,
-        (spec,),
-        world.environment.vars,
-        world.environment.skipped_workarounds,
-    )
-    inside = replace(world, environment=environment, layers={}, checkpoint=None, cold=True)
+    inside = apart(kind, key, like, world, playbook=playbook)
+    name = inside.environment.name
 
     def waiting(holder: str) -> None:
         """Only a sweep holds it for a moment: the store's own lock is around us."""
@@ -55,6 +45,15 @@ def hidden_world(
             inside.paths.lock.unlink(missing_ok=True)  # nobody else waits for it: see above
 
 
+def apart(kind: str, key: str, like: MachineResource, world: World, *, playbook: str) -> World:
+    """The same world with this one machine in its environment; nothing is made yet."""
+    cidr = _network(key)
+    provision = (playbook,) if playbook else ()
+    spec = MachineSpec(NAME, like.box, cidr[2], like.cpus, like.memory, like.disk, provision=provision)
+    environment = replace(world.environment, name=f"{kind}{_DOT}{key[:12]}", cidr=cidr, machines=(spec,))
+    return replace(world, environment=environment, layers={}, checkpoint=None, cold=True)
+
+
 def machine_of(inside: World, like: MachineResource) -> MachineResource:
     """The one machine in a hidden world, standing on what ``like`` stands on."""
     spec = inside.environment.machines[0]
@@ -63,7 +62,8 @@ def machine_of(inside: World, like: MachineResource) -> MachineResource:
 
 
 def sweep(home: Home, provider: Provider) -> None:
-    """Remove hidden machines whose makers were killed."""
+    """Remove hidden machines whose makers were killed, and what they had begun to fill."""
+    Store(home).sweep()
     names = {owned.mark.environment for owned in provider.machines()}
     names |= {path.name for path in home.environments.glob(f"*{_DOT}*") if path.is_dir()}
     for name in sorted(name for name in names if _DOT in name.strip(_DOT)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from devbox.box import Box
 from devbox.environment import Environment
 from devbox.events import Emit
+from devbox.hostbake import HostFacts
 from devbox.layers import Layer
 from devbox.paths import EnvironmentPaths, Home
 from devbox.providers import Provider
@@ -28,6 +29,7 @@ class World:
     checkpoint: Checkpoint | None = None  # what machines that are made come out of, instead of a template
     coming: frozenset[str] = frozenset()  # the machines that will come out of the checkpoint
     cold: bool = False  # boot, whatever could be cloned
+    bake_host: HostFacts | None = None  # whether this host bakes by itself; None where nobody looked yet
     strategy: str = ""  # Ansible strategy; empty lets devbox choose
     boot_timeout: float = 300.0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from devbox.environment import Environment, MachineSpec
 from devbox.errors import Refused
+from devbox.guest import unix_proxy
 from devbox.guest.ssh import Endpoint
 from devbox.provision.inventory import group_name, inventory, playbook_order, site
 from devbox.units import Size
@@ -53,6 +56,16 @@ def test_a_host_is_reached_at_its_endpoint() -> None:
     assert host["ansible_user"] == "devbox"
     assert host["ansible_ssh_private_key_file"] == "/keys/id_ed25519"
     assert host["devbox_ip"] == "10.77.0.10"
+
+
+def test_an_sshd_behind_a_socket_is_reached_through_a_program() -> None:
+    behind = replace(endpoint("api"), socket="devbox-bake-1")
+    host = inventory(environment(machine("api")), {"api": behind}, KNOWN_HOSTS)["all"]["hosts"]["api"]
+    words = shlex.split(host["ansible_ssh_common_args"])
+    option, *others = [word for word in words if word.startswith("ProxyCommand=")]
+    assert shlex.split(option.removeprefix("ProxyCommand="))[-2:] == [unix_proxy.__file__, "devbox-bake-1"]
+    assert others == []
+    assert "ProxyCommand" not in made(machine("api"))["hosts"]["api"]["ansible_ssh_common_args"]
 
 
 def test_only_the_pinned_key_is_accepted() -> None:

@@ -99,6 +99,8 @@ def actions(plan: Plan) -> list[str]:
     return [f"{change.action} {change.resource.kind} {named(change)}" for change in plan.changes]
 
 
+NEVER = "debian-12+base: it was never baked here; baked on this host, which is quicker"
+CHANGED = "debian-12+base: playbooks/base.yml differs; baked on this host, which is quicker"
 LAYER = "+ layer debian-12+base"
 TEMPLATE = "+ template debian-12+base"
 API_MADE, PROVISIONED, SAVED = "+ machine api", "+ provisioning shop", "+ checkpoint ready"
@@ -108,7 +110,7 @@ def test_where_nothing_is_everything_is_made_from_the_bottom_up(world: World) ->
     (world.home.images / KEY / "disk.qcow2").parent.rename(world.home.root / "elsewhere")
     plan = decide_up(world).plan
     assert actions(plan) == ["+ image debian-12", LAYER, TEMPLATE, API_MADE, PROVISIONED, SAVED]
-    assert changes(plan)["layer.debian-12+base"].reason == "debian-12+base: it was never baked here"
+    assert changes(plan)["layer.debian-12+base"].reason == NEVER
 
 
 def test_what_the_store_has_is_not_made(world: World) -> None:
@@ -215,7 +217,7 @@ def test_a_changed_baked_playbook_replaces_the_machine_and_is_named(world: World
     plan = decide_up(asking(world, BAKED)).plan
     assert actions(plan)[:3] == [LAYER, TEMPLATE, "-/+ machine api"]
     found = changes(plan)
-    assert found["layer.debian-12+base"].reason == "debian-12+base: playbooks/base.yml differs"
+    assert found["layer.debian-12+base"].reason == CHANGED
     assert found["machine.api"].data_lost
     assert [one.attribute for one in found["machine.api"].differences] == ["layer"]
 

@@ -73,6 +73,28 @@ def test_summary(tmp_path: Path, write: Write, text: str, summary: str) -> None:
     assert Playbooks(tmp_path).find("a").summary == summary
 
 
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("# Does a thing.\n- hosts: a\n", None),
+        ("# Does a thing.\n# bake_in: guest (it starts a database)\n- hosts: a\n", "it starts a database"),
+        ("# Does a thing.\n---\n# bake_in: guest\n- hosts: a\n", ""),
+        ("# Does a thing.\n- hosts: a\n# bake_in: guest\n", None),
+    ],
+)
+def test_a_playbook_can_say_that_it_needs_a_running_machine(
+    tmp_path: Path, write: Write, text: str, why: str | None
+) -> None:
+    write("playbooks/a.yml", text)
+    assert Playbooks(tmp_path).find("a").needs_guest == why
+
+
+def test_another_wish_of_a_playbook_is_refused(tmp_path: Path, write: Write) -> None:
+    write("playbooks/a.yml", "# Does a thing.\n# bake_in: host\n- hosts: a\n")
+    with pytest.raises(Refused, match="'a' says 'bake_in: host', and it can only say 'guest'"):
+        _ = Playbooks(tmp_path).find("a").needs_guest
+
+
 def test_every_shipped_playbook_says_what_it_does(tmp_path: Path) -> None:
     playbooks = Playbooks(tmp_path).all()
     assert {"glance-source", "glance-run", "keystone-source", "keystone-run"} <= {

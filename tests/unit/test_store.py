@@ -107,6 +107,15 @@ def test_what_a_killed_build_left_is_found_and_a_running_one_is_not(store: Store
     assert store.leftovers() == [alive, dead]
 
 
+def test_a_sweep_takes_what_nobody_fills_and_leaves_the_rest(store: Store) -> None:
+    names = {name: store.home.staging / f"{name}.x" for name in ("dead", KEY[:16], "doomed")}
+    for folder in names.values():
+        folder.mkdir(parents=True)
+    with locks.held(store.home.locks / f"{KEY}.lock", doing="building", waiting=nobody):
+        store.sweep()
+    assert sorted(store.home.staging.iterdir()) == sorted([names[KEY[:16]], names["doomed"]])
+
+
 def test_removing_frees_what_it_says(store: Store) -> None:
     folder = store.obtain("image", KEY, fill, nobody)
     size = disk_usage(folder)
