@@ -121,7 +121,7 @@ class Hosts:
     root: Path
     index: str
 
-    def run(self, arguments: Mapping[str, Arguments]) -> dict[str, str]:
+    def run(self, arguments: Mapping[str, Arguments], *options: str) -> dict[str, str]:
         """Give the role to all hosts at once, and return why each of them failed."""
         named = {host: {"source_venv_name": "thing", **given} for host, given in arguments.items()}
         inventory, site = self.root / "hosts.json", self.root / "site.json"
@@ -132,7 +132,7 @@ class Hosts:
             # -e is stronger than the role's own folders, which an inventory is not
             [
                 *(sys.executable, "-m", "ansible.cli.playbook", "-i", str(inventory)),
-                *("-e", json.dumps(self.folders()), str(site)),
+                *("-e", json.dumps(self.folders()), *options, str(site)),
             ],
             cwd=self.root,
             env=self.environment(),
@@ -243,6 +243,14 @@ def test_a_tree_without_requirements_does_not_take_the_place_of_a_good_one(hosts
         assert "requirements.txt is missing" in said[name]
         assert hosts.left(name) == before
         assert (hosts.root / name / "source" / "thing" / "requirements.txt").read_text() == REQUIREMENTS
+
+
+def test_check_mode_refuses_too_and_installs_nothing(hosts: Hosts) -> None:
+    sources = {"good": {"pypi": "bare"}, "bad": {"svn": "x"}}
+    said = hosts.run({name: {"source_venv_source": source} for name, source in sources.items()}, "--check")
+    assert list(said) == ["bad"]
+    assert "source_venv_source.svn" in said["bad"]
+    assert not (hosts.root / "good").exists()
 
 
 def git(folder: Path, *words: str) -> str:
