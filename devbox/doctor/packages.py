@@ -52,6 +52,14 @@ PROGRAMS = (
     ),
     _program("virsh", "join a machine's console", "libvirt-clients", "libvirt-client"),
     _program("mcopy", "make images boot under UEFI", "mtools", "mtools"),
+    _program(
+        "qemu-storage-daemon",
+        "bake on the host",
+        "qemu-system-common",
+        "qemu-img",
+        essential=False,
+    ),
+    _program("fuse2fs", "bake on the host without root", "fuse2fs", "fuse2fs", essential=False),
     _program("git", "fetch sources for 'git:'", "git", "git-core", essential=False),
 )
 
