@@ -153,6 +153,12 @@ class Partner:
         assert self.child.stdout is not None
         return self.child.stdout.readline().rstrip("\n")
 
+    def hang_up(self) -> None:
+        """End its standard input."""
+        assert self.child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.child.stdin.close()
+
 
 @contextlib.contextmanager
 def conversation(argv: Sequence[str | Path], log: Path) -> Iterator[Partner]:
@@ -174,15 +180,18 @@ def conversation(argv: Sequence[str | Path], log: Path) -> Iterator[Partner]:
             )
         except FileNotFoundError as error:
             raise missing(words[0]) from error
+    partner = Partner(child)
     try:
-        yield Partner(child)
+        yield partner
         child.wait(_FAREWELL)
     except BaseException:
         end_group(child.pid)
         raise
     finally:
-        with contextlib.suppress(BrokenPipeError):
-            child.communicate()
+        assert child.stdout is not None
+        partner.hang_up()
+        child.stdout.close()
+        child.wait()
 
 
 def tethered(argv: Sequence[str]) -> list[str]:

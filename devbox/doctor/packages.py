@@ -54,6 +54,14 @@ PROGRAMS = (
     _program("mcopy", "make images boot under UEFI", "mtools", "mtools"),
     _program("busybox", "boot images that others made", "busybox-static", "busybox", essential=False),
     _program("gpgv", "verify images that others signed", "gpgv", "gnupg2", essential=False),
+    _program(
+        "qemu-storage-daemon",
+        "bake on the host",
+        "qemu-system-common",
+        "qemu-img",
+        essential=False,
+    ),
+    _program("fuse2fs", "bake on the host without root", "fuse2fs", "fuse2fs", essential=False),
     _program("git", "fetch sources for 'git:'", "git", "git-core", essential=False),
 )
 
