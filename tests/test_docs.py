@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,17 +22,28 @@ _LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
-def reference() -> str:
-    found = importlib.util.spec_from_file_location("reference", ROOT / "scripts" / "reference.py")
+def script(name: str) -> Any:
+    """A program of scripts/ as a module."""
+    found = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    return str(module.reference())
+    return module
+
+
+def reference() -> str:
+    return str(script("reference").reference())
 
 
 def test_the_reference_is_what_the_program_says() -> None:
     assert (ROOT / "docs" / "reference.md").read_text() == reference(), "run 'make docs'"
+
+
+def test_the_table_of_operations_is_the_catalogue() -> None:
+    page = (ROOT / "docs" / "scrub.md").read_text()
+    assert page == script("operations").with_table(page), "run 'make docs'"
+    assert "| `cloud-init` | identity |" in page
 
 
 def test_the_reference_has_the_verbs_of_verbs() -> None:

@@ -35,66 +35,207 @@ _KINDS = (
 )
 
 # Paths that go because of where they lie.
-_BY_PATH = """
-/root/.bash_history /home/ann/.bash_history /home/ann/.zsh_history /home/ann/.python_history
-/home/ann/.psql_history /home/ann/.mysql_history /home/ann/.sqlite_history /home/ann/.node_repl_history
-/home/ann/.rediscli_history /home/ann/.lesshst /home/ann/.viminfo /var/lib/postgresql/.psql_history
-/home/ann/.local/share/fish/fish_history /home/ann/.ipython/profile_default/history.sqlite
-/home/ann/.ssh/id_ed25519 /home/ann/.ssh/id_ed25519.pub /root/.ssh/id_rsa /root/.ssh/authorized_keys
-/home/ann/.ssh/authorized_keys /home/ann/.ssh/known_hosts /home/ann/.ssh/config /home/ann/.ssh/known_hosts.old
-/etc/ssh/ssh_host_ed25519_key /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_rsa_key
-/home/ann/.gnupg/private-keys-v1.d/AA.key /home/ann/.gnupg/trustdb.gpg /home/ann/.password-store/a.gpg
-/home/ann/.aws/credentials /home/ann/.aws/config /home/ann/.config/gcloud/credentials.db
-/home/ann/.azure/accessTokens.json /home/ann/.config/openstack/clouds.yaml /home/ann/clouds.yaml
-/etc/openstack/clouds.yaml /root/keystonerc_admin /root/admin-openrc.sh /home/ann/.s3cfg /home/ann/.oci/config
-/home/ann/.kube/config /home/ann/.docker/config.json /etc/kubernetes/admin.conf /home/ann/.dockercfg
-/home/ann/.config/containers/auth.json /etc/rancher/k3s/k3s.yaml /var/lib/rancher/k3s/server/node-token
-/home/ann/.git-credentials /home/ann/.config/gh/hosts.yml /home/ann/.config/glab-cli/config.yml
-/home/ann/.config/hub /home/ann/.netrc /home/ann/.authinfo /home/ann/.pgpass /home/ann/.my.cnf
-/root/.my.cnf /etc/mysql/debian.cnf /etc/postfix/sasl_passwd /etc/cifs-credentials /home/ann/.env
-/srv/app/.env /etc/rndc.key /etc/ppp/chap-secrets /var/lib/rabbitmq/.erlang.cookie
-/home/ann/.pypirc /home/ann/.npmrc /home/ann/.cargo/credentials.toml /home/ann/.gem/credentials
-/home/ann/.m2/settings.xml /home/ann/.config/composer/auth.json /home/ann/.gradle/gradle.properties
-/home/ann/.vault-token /home/ann/.terraform.d/credentials.tfrc.json /srv/infra/terraform.tfstate
-/srv/infra/terraform.tfstate.backup /srv/infra/prod.tfvars /home/ann/.vault_pass.txt /etc/ansible/.vault_pass
-/home/ann/.ansible/tmp/x /etc/apt/auth.conf /etc/apt/auth.conf.d/90internal.conf
-/etc/ssl/private/server.key /etc/letsencrypt/live/a/privkey.pem /etc/letsencrypt/accounts/x/private_key.json
-/etc/nginx/tls/site.key /etc/wireguard/wg0.conf /etc/openvpn/client/a.key /etc/ipsec.secrets
-/home/ann/backup.p12 /home/ann/putty.ppk /home/ann/.config/age/keys.txt /home/ann/.config/sops/age/keys.txt
-/etc/NetworkManager/system-connections/wifi.nmconnection /var/lib/NetworkManager/secret_key
-/etc/wpa_supplicant/wpa_supplicant.conf /var/lib/NetworkManager/timestamps /var/lib/iwd/home.psk
-/etc/krb5.keytab /tmp/krb5cc_1000 /var/lib/samba/private/secrets.tdb /var/lib/sss/db/cache_x.ldb
-/etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /var/backups/shadow.bak
-/home/ann/.mozilla/firefox/a/logins.json /home/ann/.config/chromium/Default/Cookies
-/home/ann/.local/share/keyrings/login.keyring /etc/devbox/network /root/.vagrant.d/insecure_private_key
-/dcm/secure/token /var/lib/waagent/provisioned
-/var/lib/cloud/instances/i-1/user-data.txt /var/lib/cloud/instances/i-1/scripts/part-001
-/var/lib/cloud/data/scripts/part-001 /var/lib/cloud/data/user-data.txt /var/lib/cloud/sem/user-scripts.i-1
-/var/lib/cloud/scripts/per-boot/again.sh /var/lib/cloud/seed/nocloud/user-data /var/lib/cloud/data/instance-id
-/var/log/cloud-init.log /var/log/cloud-init-output.log /etc/sudoers.d/90-cloud-init-users
-/etc/ssh/sshd_config.d/50-cloud-init.conf /etc/cloud/cloud.cfg.d/99-installer.cfg
-/etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init /etc/systemd/network/10-cloud-init-e.network
-/etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection
-/etc/udev/rules.d/70-persistent-net.rules /var/lib/dhcp/dhclient.eth0.leases /var/lib/dhclient/a.lease
-/var/lib/systemd/random-seed /var/lib/urandom/random-seed /etc/hostname /etc/machine-info
-/var/log/syslog /var/log/auth.log /var/log/syslog.1 /var/log/dpkg.log.2.gz /var/log/apt/history.log
-/var/log/journal/0123456789abcdef/system.journal /var/log/installer/syslog /var/log/wtmp /var/log/lastlog
-/var/log/app/access.log /etc/machine-id /var/log/audit/audit.log
-/var/lib/sudo/ts/ann /var/account/pacct /var/lib/dhcpd/dhcpd.leases /var/lib/misc/dnsmasq.leases
-/var/mail/ann /var/spool/mail/root /home/ann/mbox /home/ann/Maildir/new/1 /var/spool/exim4/input/x-H
-/var/spool/postfix/deferred/A/B /var/spool/cron/crontabs/ann /var/spool/cron/atjobs/a0001 /var/spool/at/a0002
-/var/spool/anacron/cron.daily /var/spool/cups/d00001-001
-/var/crash/prog.crash /var/lib/systemd/coredump/core.x.zst /home/ann/core.4711 /core
-/home/ann/.notes.txt.swp /etc/.fstab.swp /home/ann/notes.txt~ /etc/fstab.bak /home/ann/#draft#
-/home/ann/.vim/undo/x /home/ann/.local/state/nvim/swap/x /etc/conf.dpkg-old /home/ann/.a.un~
-/home/ann/.cache/thing /home/ann/.wget-hsts /home/ann/.thumbnails/a /home/ann/.local/share/recently-used.xbel
-/home/ann/.local/share/Trash/files/secret.txt /home/ann/.xsession-errors
-/tmp/left.txt /var/tmp/left.txt /tmp/deep/er/left.txt /var/cache/apt/archives/x.deb /var/cache/apt/pkgcache.bin
-/var/lib/apt/lists/private_dists_x_InRelease /var/cache/dnf/x /etc/blkid.tab
-/var/lib/puppet/ssl/private_keys/x.pem /etc/salt/minion_id /etc/puppetlabs/puppet/ssl/a
-/etc/pki/consumer/key.pem /etc/sysconfig/rhn/systemid /var/lib/ubuntu-advantage/machine-token.json
-/var/lib/systemd/timers/stamp-x.timer /etc/iptables/rules.v4 /etc/lvm/archive/x.vg
-""".split()
+_BY_PATH = [
+    "/root/.bash_history",
+    "/home/ann/.bash_history",
+    "/home/ann/.zsh_history",
+    "/home/ann/.python_history",
+    "/home/ann/.psql_history",
+    "/home/ann/.mysql_history",
+    "/home/ann/.sqlite_history",
+    "/home/ann/.node_repl_history",
+    "/home/ann/.rediscli_history",
+    "/home/ann/.lesshst",
+    "/home/ann/.viminfo",
+    "/var/lib/postgresql/.psql_history",
+    "/home/ann/.local/share/fish/fish_history",
+    "/home/ann/.ipython/profile_default/history.sqlite",
+    "/home/ann/.ssh/id_ed25519",
+    "/home/ann/.ssh/id_ed25519.pub",
+    "/root/.ssh/id_rsa",
+    "/root/.ssh/authorized_keys",
+    "/home/ann/.ssh/authorized_keys",
+    "/home/ann/.ssh/known_hosts",
+    "/home/ann/.ssh/config",
+    "/home/ann/.ssh/known_hosts.old",
+    "/etc/ssh/ssh_host_ed25519_key",
+    "/etc/ssh/ssh_host_ed25519_key.pub",
+    "/etc/ssh/ssh_host_rsa_key",
+    "/home/ann/.gnupg/private-keys-v1.d/AA.key",
+    "/home/ann/.gnupg/trustdb.gpg",
+    "/home/ann/.password-store/a.gpg",
+    "/home/ann/.aws/credentials",
+    "/home/ann/.aws/config",
+    "/home/ann/.config/gcloud/credentials.db",
+    "/home/ann/.azure/accessTokens.json",
+    "/home/ann/.config/openstack/clouds.yaml",
+    "/home/ann/clouds.yaml",
+    "/etc/openstack/clouds.yaml",
+    "/root/keystonerc_admin",
+    "/root/admin-openrc.sh",
+    "/home/ann/.s3cfg",
+    "/home/ann/.oci/config",
+    "/home/ann/.kube/config",
+    "/home/ann/.docker/config.json",
+    "/etc/kubernetes/admin.conf",
+    "/home/ann/.dockercfg",
+    "/home/ann/.config/containers/auth.json",
+    "/etc/rancher/k3s/k3s.yaml",
+    "/var/lib/rancher/k3s/server/node-token",
+    "/home/ann/.git-credentials",
+    "/home/ann/.config/gh/hosts.yml",
+    "/home/ann/.config/glab-cli/config.yml",
+    "/home/ann/.config/hub",
+    "/home/ann/.netrc",
+    "/home/ann/.authinfo",
+    "/home/ann/.pgpass",
+    "/home/ann/.my.cnf",
+    "/root/.my.cnf",
+    "/etc/mysql/debian.cnf",
+    "/etc/postfix/sasl_passwd",
+    "/etc/cifs-credentials",
+    "/home/ann/.env",
+    "/srv/app/.env",
+    "/etc/rndc.key",
+    "/etc/ppp/chap-secrets",
+    "/var/lib/rabbitmq/.erlang.cookie",
+    "/home/ann/.pypirc",
+    "/home/ann/.npmrc",
+    "/home/ann/.cargo/credentials.toml",
+    "/home/ann/.gem/credentials",
+    "/home/ann/.m2/settings.xml",
+    "/home/ann/.config/composer/auth.json",
+    "/home/ann/.gradle/gradle.properties",
+    "/home/ann/.vault-token",
+    "/home/ann/.terraform.d/credentials.tfrc.json",
+    "/srv/infra/terraform.tfstate",
+    "/srv/infra/terraform.tfstate.backup",
+    "/srv/infra/prod.tfvars",
+    "/home/ann/.vault_pass.txt",
+    "/etc/ansible/.vault_pass",
+    "/home/ann/.ansible/tmp/x",
+    "/etc/apt/auth.conf",
+    "/etc/apt/auth.conf.d/90internal.conf",
+    "/etc/ssl/private/server.key",
+    "/etc/letsencrypt/live/a/privkey.pem",
+    "/etc/letsencrypt/accounts/x/private_key.json",
+    "/etc/nginx/tls/site.key",
+    "/etc/wireguard/wg0.conf",
+    "/etc/openvpn/client/a.key",
+    "/etc/ipsec.secrets",
+    "/home/ann/backup.p12",
+    "/home/ann/putty.ppk",
+    "/home/ann/.config/age/keys.txt",
+    "/home/ann/.config/sops/age/keys.txt",
+    "/etc/NetworkManager/system-connections/wifi.nmconnection",
+    "/var/lib/NetworkManager/secret_key",
+    "/etc/wpa_supplicant/wpa_supplicant.conf",
+    "/var/lib/NetworkManager/timestamps",
+    "/var/lib/iwd/home.psk",
+    "/etc/krb5.keytab",
+    "/tmp/krb5cc_1000",
+    "/var/lib/samba/private/secrets.tdb",
+    "/var/lib/sss/db/cache_x.ldb",
+    "/etc/passwd-",
+    "/etc/shadow-",
+    "/etc/group-",
+    "/etc/gshadow-",
+    "/var/backups/shadow.bak",
+    "/home/ann/.mozilla/firefox/a/logins.json",
+    "/home/ann/.config/chromium/Default/Cookies",
+    "/home/ann/.local/share/keyrings/login.keyring",
+    "/etc/devbox/network",
+    "/root/.vagrant.d/insecure_private_key",
+    "/dcm/secure/token",
+    "/var/lib/waagent/provisioned",
+    "/var/lib/cloud/instances/i-1/user-data.txt",
+    "/var/lib/cloud/instances/i-1/scripts/part-001",
+    "/var/lib/cloud/data/scripts/part-001",
+    "/var/lib/cloud/data/user-data.txt",
+    "/var/lib/cloud/sem/user-scripts.i-1",
+    "/var/lib/cloud/scripts/per-boot/again.sh",
+    "/var/lib/cloud/seed/nocloud/user-data",
+    "/var/lib/cloud/data/instance-id",
+    "/var/log/cloud-init.log",
+    "/var/log/cloud-init-output.log",
+    "/etc/sudoers.d/90-cloud-init-users",
+    "/etc/ssh/sshd_config.d/50-cloud-init.conf",
+    "/etc/cloud/cloud.cfg.d/99-installer.cfg",
+    "/etc/netplan/50-cloud-init.yaml",
+    "/etc/network/interfaces.d/50-cloud-init",
+    "/etc/systemd/network/10-cloud-init-e.network",
+    "/etc/NetworkManager/system-connections/cloud-init-eth0.nmconnection",
+    "/etc/udev/rules.d/70-persistent-net.rules",
+    "/var/lib/dhcp/dhclient.eth0.leases",
+    "/var/lib/dhclient/a.lease",
+    "/var/lib/systemd/random-seed",
+    "/var/lib/urandom/random-seed",
+    "/etc/hostname",
+    "/etc/machine-info",
+    "/var/log/syslog",
+    "/var/log/auth.log",
+    "/var/log/syslog.1",
+    "/var/log/dpkg.log.2.gz",
+    "/var/log/apt/history.log",
+    "/var/log/journal/0123456789abcdef/system.journal",
+    "/var/log/installer/syslog",
+    "/var/log/wtmp",
+    "/var/log/lastlog",
+    "/var/log/app/access.log",
+    "/etc/machine-id",
+    "/var/log/audit/audit.log",
+    "/var/lib/sudo/ts/ann",
+    "/var/account/pacct",
+    "/var/lib/dhcpd/dhcpd.leases",
+    "/var/lib/misc/dnsmasq.leases",
+    "/var/mail/ann",
+    "/var/spool/mail/root",
+    "/home/ann/mbox",
+    "/home/ann/Maildir/new/1",
+    "/var/spool/exim4/input/x-H",
+    "/var/spool/postfix/deferred/A/B",
+    "/var/spool/cron/crontabs/ann",
+    "/var/spool/cron/atjobs/a0001",
+    "/var/spool/at/a0002",
+    "/var/spool/anacron/cron.daily",
+    "/var/spool/cups/d00001-001",
+    "/var/crash/prog.crash",
+    "/var/lib/systemd/coredump/core.x.zst",
+    "/home/ann/core.4711",
+    "/core",
+    "/home/ann/.notes.txt.swp",
+    "/etc/.fstab.swp",
+    "/home/ann/notes.txt~",
+    "/etc/fstab.bak",
+    "/home/ann/#draft#",
+    "/home/ann/.vim/undo/x",
+    "/home/ann/.local/state/nvim/swap/x",
+    "/etc/conf.dpkg-old",
+    "/home/ann/.a.un~",
+    "/home/ann/.cache/thing",
+    "/home/ann/.wget-hsts",
+    "/home/ann/.thumbnails/a",
+    "/home/ann/.local/share/recently-used.xbel",
+    "/home/ann/.local/share/Trash/files/secret.txt",
+    "/home/ann/.xsession-errors",
+    "/tmp/left.txt",
+    "/var/tmp/left.txt",
+    "/tmp/deep/er/left.txt",
+    "/var/cache/apt/archives/x.deb",
+    "/var/cache/apt/pkgcache.bin",
+    "/var/lib/apt/lists/private_dists_x_InRelease",
+    "/var/cache/dnf/x",
+    "/etc/blkid.tab",
+    "/var/lib/puppet/ssl/private_keys/x.pem",
+    "/etc/salt/minion_id",
+    "/etc/puppetlabs/puppet/ssl/a",
+    "/etc/pki/consumer/key.pem",
+    "/etc/sysconfig/rhn/systemid",
+    "/var/lib/ubuntu-advantage/machine-token.json",
+    "/var/lib/systemd/timers/stamp-x.timer",
+    "/etc/iptables/rules.v4",
+    "/etc/lvm/archive/x.vg",
+]
 
 
 def _canaries() -> dict[bytes, bytes]:
@@ -134,8 +275,13 @@ def _canaries() -> dict[bytes, bytes]:
 
 CANARIES = _canaries()
 
+PASSWD = (
+    b"root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n"
+    b"postgres:x:99:99::/var/lib/postgresql:/bin/sh\nrabbit:x:98:98::/var/lib/rabbitmq:/x\n"
+)
+
 INNOCENT = {
-    b"/etc/passwd": b"root:x:0:0:root:/root:/bin/bash\n",
+    b"/etc/passwd": PASSWD,
     b"/etc/fstab": b"UUID=1 / ext4 defaults 0 1\n",
     b"/etc/ssh/sshd_config": b"PasswordAuthentication no\n",
     b"/etc/ssh/moduli": b"x",
@@ -151,21 +297,17 @@ INNOCENT = {
     b"/usr/bin/tool": b"-----BEGIN OPENSSH PRIVATE KEY-----\0%s",
     b"/var/lib/dpkg/status": b"Package: x\n",
     b"/var/lib/apt/extended_states": b"x",
-    b"/var/spool/cron/crontabs.README": b"x",
     b"/boot/vmlinuz": b"x",
     b"/etc/hosts": b"127.0.0.1 localhost\n",
     b"/etc/environment": b"LANG=C\n",
     b"/etc/netplan/01-own.yaml": b"network: {}\n",
     b"/opt/tool/.history": b"x",
 }
-del INNOCENT[b"/var/spool/cron/crontabs.README"]
 
 
 def inventory_of(files: Mapping[bytes, bytes]) -> Inventory:
     """The inventory that a folder with these files would have, with a user ann and a database's home."""
-    passwd = b"root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n"
-    passwd += b"postgres:x:99:99::/var/lib/postgresql:/bin/sh\nrabbit:x:98:98::/var/lib/rabbitmq:/x\n"
-    given = {b"/etc/passwd": passwd, **files}
+    given = {b"/etc/passwd": PASSWD, **files}
     entries = [
         Entry(path, Kind.FILE, len(contents), kinds_in(contents), (1, number, len(contents), 1))
         for number, (path, contents) in enumerate(given.items(), 1)
@@ -185,7 +327,7 @@ def grow(top: Path, files: Mapping[bytes, bytes]) -> None:
 
 
 def picture(top: Path, times: bool = True) -> dict[bytes, tuple[object, ...]]:
-    """All that the folder holds: kind, mode, owner, contents or target, times, attributes, which names are one."""
+    """All that the folder holds: kind, mode, owner, contents, time, attributes, and which names are one."""
     found: dict[bytes, tuple[object, ...]] = {}
     names: dict[int, list[bytes]] = {}
     for path in _all_below(os.fsencode(top)):

@@ -35,7 +35,6 @@ class FolderTarget:
                 continue  # an interrupted run had come so far, or its owner was quicker
             except OSError as error:
                 problems.append(f"{shown(change.path)} could not be changed: {error.strerror or error}")
-        os.sync()
         return problems
 
     def _apply(self, change: Change) -> None:

@@ -94,8 +94,8 @@ def _workshop(folder: Path) -> Iterator[Path]:
 
 def _scrubbed(overlay: Path, folder: Path, name: str, request: Request, probes: Probes) -> Report:
     with exported(overlay, "qcow2", folder, writable=True) as raw:
-        found = partitions(raw)
-        check_known(found, Path(name))
+        everything = partitions(raw)
+        found = check_known(everything, Path(name))
         with assembled(raw, found, folder) as (top, _), Root(top) as root:
             report = scrub(_DiskTarget(root, name, probes=probes), request)
         if request.dry_run or not report.good:
@@ -104,7 +104,12 @@ def _scrubbed(overlay: Path, folder: Path, name: str, request: Request, probes: 
         for one in cleared:
             free_space.clear(raw, one, folder)
     says = ", ".join(f"partition {one.number} ({one.kind})" for one in cleared)
-    return report.with_check("free space", f"overwritten in {says}")
+    notes = tuple(
+        f"partition {one.number} ({one.kind}) was only looked at byte by byte: this host can't mount it"
+        for one in everything
+        if one not in found
+    )
+    return report.with_check("free space", f"overwritten in {says}", (), notes)
 
 
 def _compacted(report: Report, image: Path, result: Path) -> Report:
@@ -119,7 +124,7 @@ def _verified(report: Report, result: Path, folder: Path, request: Request, prob
     with exported(result, "qcow2", place, writable=False) as raw:
         found, looked = search(result, raw, probes)
         with (
-            assembled(raw, partitions(raw), place, read_only=True) as (top, _),
+            assembled(raw, check_known(partitions(raw), result), place, read_only=True) as (top, _),
             Root(top) as root,
         ):
             left, notes = judged(found, root, probes, request.keep)

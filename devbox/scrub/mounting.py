@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from devbox.errors import DevboxError, Refused
@@ -141,15 +142,34 @@ def _probed(raw: Path, number: int, start: int, size: int, partition_uuid: str) 
     return Partition(number, start, size, kind, says.get("UUID", ""), says.get("LABEL", ""), partition_uuid)
 
 
-def check_known(found: list[Partition], disk: Path) -> None:
-    """Refuse what can't be looked into before anything is changed."""
-    strange = [one for one in found if one.kind not in _KNOWN | _NO_FILES]
+@cache
+def can_mount(kind: str) -> bool:
+    """Whether this host's kernel knows the file system, or has a module that does."""
+    file = Path("/proc/filesystems")
+    if kind not in file.read_text().split():
+        with contextlib.suppress(DevboxError):
+            run(["modprobe", kind])
+    return kind in file.read_text().split()
+
+
+def check_known(found: list[Partition], disk: Path) -> list[Partition]:
+    """Refuse what can't be looked into before anything is changed; return what can be.
+
+    An EFI partition holds boot loaders: where the kernel has no vfat, its bytes are all that is looked at.
+    """
+    strange = [
+        one
+        for one in found
+        if one.kind not in _KNOWN | _NO_FILES
+        or (one.kind not in _NO_FILES | {"vfat"} and not can_mount(one.kind))
+    ]
     if strange or not found:
         named = ", ".join(f"partition {one.number} is '{one.kind}'" for one in strange) or "it has none"
         raise Refused(
             f"The file systems of '{disk}' can't all be looked into: {named}.",
             advice="Scrub the machine while it runs: 'devbox scrub MACHINE'.",
         )
+    return [one for one in found if one.kind != "vfat" or can_mount("vfat")]
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ def write(file: Path, to: list[Recipient], source: str, members: Iterable[Member
     """
     if file.exists():
         raise Refused(
-            f"The recovery file '{file}' exists already, maybe with the only copy of what an earlier run took.",
+            f"The recovery file '{file}' exists already, maybe with an earlier run's only copy.",
             advice="Choose another name. To put everything back, recover from the newest first.",
         )
     partial = file.with_name(f".{file.name}.partial")

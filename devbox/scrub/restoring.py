@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
 import tarfile
@@ -48,7 +49,6 @@ def restore(file: Path, by: list[Identity], root: Root) -> list[bytes]:
     for path, info in reversed(folders):  # last, since what is put into a folder changes its time
         with root.parent(path) as (at, name):
             _describe(at, name, info)
-    os.sync()
     return done
 
 
@@ -186,3 +186,20 @@ def _held(at: int, name: bytes) -> Iterator[bytes]:
         yield b"/proc/self/fd/%d" % file
     finally:
         os.close(file)
+
+
+def put_plain(root: Root, info: tarfile.TarInfo, contents: bytes) -> bytes:
+    """Put one member of any archive back, for formats without a manifest; returns its path."""
+    path = path_of(info.name)
+    try:
+        if info.isdir():
+            _make_folders(root, path)
+        else:
+            _make_folders(root, path.rpartition(b"/")[0])
+            _put(root, path, info, io.BytesIO(contents) if info.isreg() else None)
+        if path != b"/":
+            with root.parent(path) as (at, name):
+                _describe(at, name, info)
+    except OSError as error:
+        raise _not_put(path, error, []) from error
+    return path

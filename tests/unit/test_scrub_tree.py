@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyrage
@@ -14,7 +15,7 @@ from trees import CANARIES, INNOCENT, grow, picture, word
 
 from devbox.errors import DevboxError, Refused
 from devbox.guest import keys
-from devbox.scrub.decide import decide
+from devbox.scrub.decide import Change, decide
 from devbox.scrub.engine import Request, scrub
 from devbox.scrub.folder import FolderTarget
 from devbox.scrub.keys import identities, recipients
@@ -139,7 +140,7 @@ _FILES = some.dictionaries(
 
 
 @given(files=_FILES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_tree_recovery_is_the_way_back(
     files: dict[bytes, tuple[str, bytes, int, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -160,6 +161,8 @@ def test_whatever_the_tree_recovery_is_the_way_back(
 
 
 def make(place: bytes, kind: str, contents: bytes, mode: int, when: int) -> None:
+    if os.path.realpath(os.path.dirname(place)) != os.path.dirname(place):
+        return  # over a link that this tree has already
     try:
         os.makedirs(os.path.dirname(place), exist_ok=True)
         if kind == "folder":
@@ -231,7 +234,7 @@ def test_a_run_that_was_stopped_half_way_is_repeated(tree: Path, tmp_path: Path)
         pass
 
     class Stopping(FolderTarget):
-        def apply(self, changes):  # type: ignore[no-untyped-def]  # as its parent
+        def apply(self, changes: Sequence[Change]) -> list[str]:
             super().apply(changes[: len(changes) // 2])
             raise Killed
 
