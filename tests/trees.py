@@ -326,7 +326,7 @@ def grow(top: Path, files: Mapping[bytes, bytes]) -> None:
             writing.write(contents)
 
 
-def picture(top: Path, times: bool = True) -> dict[bytes, tuple[object, ...]]:
+def picture(top: Path) -> dict[bytes, tuple[object, ...]]:
     """All that the folder holds: kind, mode, owner, contents, time, attributes, and which names are one."""
     found: dict[bytes, tuple[object, ...]] = {}
     names: dict[int, list[bytes]] = {}
@@ -343,8 +343,7 @@ def picture(top: Path, times: bool = True) -> dict[bytes, tuple[object, ...]]:
             key: os.getxattr(path, key, follow_symlinks=False)
             for key in os.listxattr(path, follow_symlinks=False)
         }
-        when = status.st_mtime_ns if times else 0
-        found[path] = (status.st_mode, status.st_uid, status.st_gid, contents, when, attributes)
+        found[path] = (status.st_mode, status.st_uid, status.st_gid, contents, status.st_mtime_ns, attributes)
     groups = {path: sorted(group) for group in names.values() for path in group}
     return {path: (*value, groups.get(path)) for path, value in found.items()}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devbox.process import CommandFailed, run
 from devbox.scrub.mounting import Partition, looped, mounted
+from devbox.scrub.rooted import Root
 
 _EXT = frozenset({"ext2", "ext3", "ext4"})
 _ZEROS = bytes(1 << 22)
@@ -29,10 +30,12 @@ def clear(raw: Path, partition: Partition, folder: Path) -> None:
             if journal:
                 run(["tune2fs", "-O", "^has_journal", device])
             _tidy(device, "-D")  # folders are written anew, without the names that were deleted
-        with mounted(device, folder / "free", partition.kind) as top:
-            _fill(top / ".devbox-zeros")
-            with contextlib.suppress(CommandFailed):  # not every file system can
-                run(["fstrim", top])
+            _clear_blocks(device)
+        else:
+            with mounted(device, folder / "free", partition.kind) as top:
+                _fill(top / ".devbox-zeros")
+                with contextlib.suppress(CommandFailed):  # not every file system can
+                    run(["fstrim", top])
         if journal:
             run(["tune2fs", "-O", "has_journal", device])
             _tidy(device)
@@ -58,6 +61,29 @@ def _clear_inodes(device: Path) -> None:
     commands = "".join(f"clri <{number}>\n" for number in free_inodes(text, int(each[1])))
     if commands:
         run(["debugfs", "-w", "-f", "-", device], stdin=commands.encode())
+
+
+def _clear_blocks(device: Path) -> None:
+    """By the list of free blocks: a mounted file system keeps some back that no file can fill."""
+    text = run(["dumpe2fs", device])
+    size = re.search(r"^Block size:\s+(\d+)", text, re.MULTILINE)
+    assert size is not None
+    opened = os.open(device, os.O_WRONLY)
+    try:
+        for first, last in free_blocks(text):
+            at, end = first * int(size[1]), (last + 1) * int(size[1])
+            while at < end:
+                at += os.pwrite(opened, _ZEROS[: min(len(_ZEROS), end - at)], at)
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def free_blocks(text: str) -> list[tuple[int, int]]:
+    """First and last block of each free stretch, out of what dumpe2fs says."""
+    stretches = re.findall(r"^  Free blocks: (.+)$", text, re.MULTILINE)
+    spans = [span.partition("-") for line in stretches for span in line.split(", ")]
+    return [(int(first), int(last or first)) for first, _, last in spans]
 
 
 def free_inodes(text: str, per_group: int) -> list[int]:
@@ -90,6 +116,25 @@ def _fill(file: Path) -> None:
     finally:
         os.close(opened)
         file.unlink()
+
+
+def clear_swap_files(root: Root) -> list[str]:
+    """Overwrite the swap files that fstab names, and return their names."""
+    cleared: list[str] = []
+    lines = root.read(b"/etc/fstab").splitlines() if root.exists(b"/etc/fstab") else []
+    for fields in (line.split() for line in lines):
+        if len(fields) < 3 or fields[2] != b"swap" or fields[0].startswith((b"/dev/", b"#")):
+            continue
+        if not fields[0].startswith(b"/") or not root.exists(fields[0]):
+            continue
+        with root.opened(fields[0], os.O_RDWR) as file:
+            size, at = os.fstat(file).st_size, 0
+            while at < size:
+                at += os.pwrite(file, _ZEROS[: min(len(_ZEROS), size - at)], at)
+            os.fsync(file)
+            run(["mkswap", f"/proc/{os.getpid()}/fd/{file}"])
+        cleared.append(os.fsdecode(fields[0]))
+    return cleared
 
 
 def _clear_swap(raw: Path, partition: Partition) -> None:

@@ -98,12 +98,13 @@ def _scrubbed(overlay: Path, folder: Path, name: str, request: Request, probes: 
         found = check_known(everything, Path(name))
         with assembled(raw, found, folder) as (top, _), Root(top) as root:
             report = scrub(_DiskTarget(root, name, probes=probes), request)
+            swaps = [] if request.dry_run or not report.good else free_space.clear_swap_files(root)
         if request.dry_run or not report.good:
             return report
         cleared = [one for one in found if one.kind]
         for one in cleared:
             free_space.clear(raw, one, folder)
-    says = ", ".join(f"partition {one.number} ({one.kind})" for one in cleared)
+    says = ", ".join([*(f"partition {one.number} ({one.kind})" for one in cleared), *swaps])
     notes = tuple(
         f"partition {one.number} ({one.kind}) was only looked at byte by byte: this host can't mount it"
         for one in everything

@@ -17,7 +17,7 @@ from pathlib import Path
 from devbox.errors import DevboxError, Refused
 from devbox.process import CommandFailed, run, stream
 
-_CLONE_NEWNS = 0x00020000  # linux/sched.h
+_CLONE_NEWNS, _CLONE_FS = 0x00020000, 0x00000200  # linux/sched.h
 _PATIENCE = 30  # seconds until a disk has to be there
 _KNOWN = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "vfat"})
 _NO_FILES = frozenset({"swap", ""})
@@ -62,7 +62,8 @@ def own_mounts() -> Iterator[None]:
         run(["mount", "--make-rprivate", "/"])
         here = Path.cwd()
         yield
-        if library.setns(before, _CLONE_NEWNS) != 0:
+        # Threads that were started meanwhile share our working folder, which setns does not allow.
+        if library.unshare(_CLONE_FS) != 0 or library.setns(before, _CLONE_NEWNS) != 0:
             raise OSError(ctypes.get_errno(), "setns")
         os.chdir(here)
     finally:

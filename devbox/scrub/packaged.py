@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cached_property
 
+# What Python compiles after the installation says what its source does.
+_SOURCE = re.compile(rb"^(/usr/(?:.*/)?)__pycache__/([^/]+?)\.[a-z]+-[0-9]+(?:\.opt-[12])?\.pyc$", re.DOTALL)
 _FOLDERS = (b"/usr/", b"/lib/", b"/bin/", b"/sbin/", b"/opt/")
 
 
@@ -20,6 +23,7 @@ class Packaged:
             return False
         if not self._digests:
             return path.startswith(b"/usr/")
+        path = _SOURCE.sub(rb"\1\2.py", path)
         known = self._digests.get(path)
         return known is not None and hashlib.md5(self._read(path), usedforsecurity=False).digest() == known
 

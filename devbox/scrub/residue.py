@@ -156,10 +156,10 @@ def judged(
             continue
         for path in there:
             says = f"{one.what} in {shown(path)}"
+            if one.path and one.path not in probes.strict:
+                continue  # two files of one text, such as a log's and a manual's: no secret
             if packaged.brought(path) or (path in kept or path.startswith(tuple(k + b"/" for k in kept))):
                 notes[says] = None
-            elif one.path and one.path not in probes.strict:
-                continue  # two files of one text, such as a log's and a manual's: no secret
             else:
                 left[says] = None
     return list(left), list(notes)
