@@ -37,7 +37,8 @@ _SEARCH = (
     rf"find / -xdev {_ELSEWHERE} {_PACKAGES} -type f -size -2049 "
     rf"-exec grep -lEZa -e {shlex.quote(_SIGNS)} -- {{}} + || true"
 )
-_TAR = "tar --create --format=pax --xattrs --acls --no-recursion --null --files-from=- --directory=/ --file=-"
+# What files-from names is only touched by what stands before it.
+_TAR = "tar --create --format=pax --xattrs --acls --file=- --directory=/ --no-recursion --null --files-from=-"
 _UNTAR = "tar --extract --preserve-permissions --same-owner --numeric-owner --xattrs --xattrs-include='*'"
 _UNTAR += " --acls --unlink-first --delay-directory-restore --directory=/ --file=-"
 _HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
@@ -93,6 +94,9 @@ class MachineTarget:
                 info.name = name_of(path_of(info.name.removeprefix("./")))
                 if info.islnk():
                     info.linkname = name_of(path_of(info.linkname.removeprefix("./")))
+                # Written again, these would count for more than what stands in the member itself.
+                own = {"path", "linkpath", "size"}
+                info.pax_headers = {key: value for key, value in info.pax_headers.items() if key not in own}
                 yield info, archive.extractfile(info) if info.isreg() else None
 
     def _run(self, command: str, stdin: bytes = b"") -> bytes:

@@ -1,4 +1,4 @@
-"""A real machine is filled with canaries, its disk scrubbed, booted again, and everything put back into it."""
+"""A real machine is filled with canaries, its disk scrubbed and booted, and all put back into it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def project(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def inside(cli: Program, project: Path, script: str, stdin: bytes = b"") -> bytes:
-    words = [cli.path, "-C", project, "exec", "api", "--", "sudo", "sh", "-c", script]
+    words: list[str | Path] = [cli.path, "-C", project, "exec", "api", "--", "sudo", "sh", "-c", script]
     done = subprocess.run(words, env=cli.environment(), input=stdin, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout
@@ -61,8 +61,7 @@ SEED = """\
 useradd --create-home --uid 1234 ann && useradd --home-dir /var/lib/postgresql postgres &&
 useradd --home-dir /var/lib/rabbitmq rabbit && tar x -C / &&
 for i in $(seq 30); do echo "canary7deleted$i" >/srv/canary7deleted$i; done && sync && rm /srv/canary7deleted*
-logger canary7journal; printf '#!/bin/sh\\ntouch /srv/ran-again\\n' >/var/lib/cloud/scripts/per-boot/again.sh
-chmod 700 /var/lib/cloud/scripts/per-boot/again.sh; sync
+logger canary7journal; journalctl --sync; sync
 """
 
 
