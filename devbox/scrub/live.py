@@ -40,7 +40,7 @@ _SEARCH = (
 # What files-from names is only touched by what stands before it.
 _TAR = "tar --create --format=pax --xattrs --acls --file=- --directory=/ --no-recursion --null --files-from=-"
 _UNTAR = "tar --extract --preserve-permissions --same-owner --numeric-owner --xattrs --xattrs-include='*'"
-_UNTAR += " --acls --unlink-first --delay-directory-restore --directory=/ --file=-"
+_UNTAR += " --acls --delay-directory-restore --directory=/ --file=-"
 _HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 _AT_ONCE = 200  # paths that one shell changes
 
