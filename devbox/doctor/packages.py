@@ -52,6 +52,7 @@ PROGRAMS = (
     ),
     _program("virsh", "join a machine's console", "libvirt-clients", "libvirt-client"),
     _program("mcopy", "make images boot under UEFI", "mtools", "mtools"),
+    _program("qemu-storage-daemon", "scrub disk images", "qemu-system-common", "qemu-img", essential=False),
     _program("git", "fetch sources for 'git:'", "git", "git-core", essential=False),
 )
 
