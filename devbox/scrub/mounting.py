@@ -179,10 +179,13 @@ def looped(raw: Path, partition: Partition, *, read_only: bool = False) -> Itera
     argv = ["losetup", "--find", "--show", "--offset", str(partition.start)]
     argv += ["--sizelimit", str(partition.size), *(["--read-only"] if read_only else []), str(raw)]
     device = Path(run(argv).strip())
+    held = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        # While somebody has it open this only asks for it: it goes when we close it, or are killed.
+        run(["losetup", "--detach", device])
         yield device
     finally:
-        run(["losetup", "--detach", device])
+        os.close(held)
 
 
 @contextlib.contextmanager
