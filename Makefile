@@ -41,9 +41,10 @@ bench: setup ## measure; prints a table and writes build/bench.json
 lock: setup ## pin the newest versions of all Python packages that fit
 	scripts/lock --upgrade
 
-docs: setup ## write docs/reference.md and docs/workarounds.md anew from the program
+docs: setup ## write docs/reference.md, docs/workarounds.md and the table in docs/scrub.md anew
 	$(bin)/python scripts/reference.py docs/reference.md
 	$(bin)/python scripts/workarounds.py docs/workarounds.md
+	$(bin)/python scripts/operations.py docs/scrub.md
 
 clean: ## remove what was built here; images and machines stay (devbox destroy, devbox gc)
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .ansible

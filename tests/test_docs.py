@@ -23,6 +23,7 @@ _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def script(name: str) -> Any:
+    """A program of scripts/ as a module."""
     found = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert found is not None
     assert found.loader is not None
@@ -41,6 +42,12 @@ def test_the_page_of_workarounds_is_what_the_catalogue_says() -> None:
 
 def test_the_reference_is_what_the_program_says() -> None:
     assert (ROOT / "docs" / "reference.md").read_text() == reference(), "run 'make docs'"
+
+
+def test_the_table_of_operations_is_the_catalogue() -> None:
+    page = (ROOT / "docs" / "scrub.md").read_text()
+    assert page == script("operations").with_table(page), "run 'make docs'"
+    assert "| `cloud-init` | identity |" in page
 
 
 def test_the_reference_has_the_verbs_of_verbs() -> None:

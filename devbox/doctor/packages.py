@@ -56,7 +56,7 @@ PROGRAMS = (
     _program("gpgv", "verify images that others signed", "gpgv", "gnupg2", essential=False),
     _program(
         "qemu-storage-daemon",
-        "bake on the host",
+        "bake on the host, scrub disk images",
         "qemu-system-common",
         "qemu-img",
         essential=False,
