@@ -45,10 +45,9 @@ OLD = {"rdo_release": "rdo-release"}
 @pytest.fixture(scope="module")
 def centos(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     packages = [
-        *(
-            Package(name, "1")
-            for name in ("rdo-release", "qpid-cpp-server", "docker-io", "redis", "telnet", "git")
-        ),
+        *(Package(name, "1") for name in ("rdo-release", "qpid-cpp-server", "telnet", "git")),
+        Package("docker-io", "1", {"/etc/init.d/docker": NOTE}),
+        Package("redis", "2", {"/etc/init.d/redis": NOTE}),
         *(Package(f"{name}-devel", "1") for name in ("libxslt", "libffi", "python", "mysql")),
         Package("gcc", "4.4"),
         Package("ruby", "1.8"),
