@@ -153,10 +153,8 @@ def test_docker_under_nova_once(centos: Machine) -> None:
         "pip install -r requirements.txt qpid-python mysql-python"
     ]
     assert said.index("python setup.py install") < said.index("nova-manage db sync")
-    assert {"service docker start", "service redis start", "service docker-registry start"} <= set(said)
-    assert "service openstack-glance-api restart" in " ".join(said)
-    second = run(centos)
-    assert (second.status, second.changed) == (0, []), second.output
+    assert {"docker start", "redis start", "docker-registry start"} <= set(said)
+    assert any(line.startswith("openstack-glance-api ") for line in said)
 
 
 def test_a_nova_without_the_driver_is_refused(centos: Machine) -> None:
