@@ -41,7 +41,10 @@ case "$1" in
 esac
 """
 SUDO = '#!/bin/sh\nwhile [ "$1" != /bin/sh ]; do shift; done\nexec "$@"\n'
-PAGE = "python3 -m http.server --directory /srv/page 5000 >/dev/null 2>&1 & sleep 1"
+PAGE = (
+    "for port in 5000 5672; do"
+    " python3 -m http.server --directory /srv/page $port >/dev/null 2>&1 & done; sleep 1"
+)
 KEPT = "/home/rdo/answers.txt"
 # Services run that were started; those of runlevels are on that were turned on.
 SERVICE = """\

@@ -36,6 +36,7 @@ WISHES: dict[str, Any] = {
 STACK = "#!/bin/sh\necho $0 >> ../ran\n"
 # What runs as another user is the same user here: a stand-in has one.
 SUDO = '#!/bin/sh\nwhile [ "$1" != /bin/sh ]; do shift; done\nexec "$@"\n'
+VISUDO = '#!/bin/sh\nexec grep -q NOPASSWD "$2"\n'
 PAGE = "python3 -m http.server --directory /srv/page 80 >/dev/null 2>&1 & sleep 1"
 
 
@@ -56,11 +57,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     packages = [
         release(CENTOS_STREAM_9),
         Package("git", "2.43"),
-        Package("sudo", "1.9", {"/usr/bin/sudo": SUDO}),
+        Package("sudo", "1.9", {"/usr/bin/sudo": SUDO, "/usr/sbin/visudo": VISUDO}),
     ]
     one = Machine(folder / "root", build(packages, folder / "packages"))
     one.install(CENTOS_STREAM_9.package)
-    for program in ("bin/git", "lib/git-core", "share/git-core", "sbin/visudo", "sbin/usermod"):
+    for program in ("bin/git", "lib/git-core", "share/git-core", "sbin/usermod"):
         link = one.path(f"/usr/{program}")
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(f"/host/usr/{program}")
