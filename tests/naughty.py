@@ -37,6 +37,13 @@ class Request(BaseHTTPRequestHandler):
         else:
             whole(self, data)
 
+    def do_HEAD(self) -> None:
+        data = self.site.files.get(self.path.lstrip("/").partition("?")[0])
+        if data is None:
+            self.begin(404, 0)
+        else:
+            self.begin(200, len(data))
+
     def begin(self, status: int, length: int, **headers: str) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(length))

@@ -15,6 +15,7 @@ from devbox.units import Size
 
 _CHUNK = 1 << 20
 _MAGIC = {b"\xfd7zXZ\x00": "xz", b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_XZ_MEMORY = 1 << 28  # 'xz -9' needs a quarter of that
 _ZSTD_WINDOW = 1 << 27  # what 'zstd --long' makes at most
 
 
@@ -55,7 +56,7 @@ def _opened(source: Path) -> Iterator[IO[bytes]]:
         reader: Any
         match kind(source):
             case "xz":
-                reader = lzma.LZMAFile(raw)  # noqa: SIM115 - nothing to close
+                reader = _Xz(raw)
             case "gzip":
                 reader = gzip.GzipFile(fileobj=raw)
             case _:
@@ -68,3 +69,30 @@ def _opened(source: Path) -> Iterator[IO[bytes]]:
             raise FetchFailed(
                 f"'{source.name}' can't be unpacked: it is damaged.", details=str(error)
             ) from error
+
+
+class _Xz:
+    """As lzma.LZMAFile, which has no limit of memory: one stream after the other."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.raw = raw
+        self.rest = b""
+        self.stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+
+    def read(self, size: int) -> bytes:
+        while True:
+            if self.stream.eof:
+                self.rest = self.stream.unused_data.lstrip(b"\0") or self._more()
+                if not self.rest:
+                    return b""
+                self.stream = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+            elif self.stream.needs_input and not self.rest:
+                self.rest = self._more()
+                if not self.rest:
+                    raise EOFError("it ends in the middle")
+            packed, self.rest = self.rest, b""
+            if data := self.stream.decompress(packed, size):
+                return data
+
+    def _more(self) -> bytes:
+        return self.raw.read(_CHUNK)

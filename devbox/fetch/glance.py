@@ -56,8 +56,11 @@ def locations(image: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]
 
 def _directly(image: Mapping[str, Any], destination: Path, metadata: Metadata, progress: Progress) -> bool:
     """Whether one of the places could be copied from; without mounts in the settings none is."""
+    settings = metadata.settings
     for url, said in locations(image):
-        if urlsplit(url).scheme not in file.schemes() or not metadata.settings.mounts or not said:
+        scheme = urlsplit(url).scheme
+        forbidden = settings.allowed_schemes and scheme not in settings.allowed_schemes
+        if scheme not in file.schemes() or forbidden or not settings.mounts or not said:
             continue
         try:
             file.download(url, destination, replace(metadata, said=said), progress)

@@ -22,7 +22,16 @@ def download(url: str, destination: Path, metadata: Metadata, progress: Progress
     if parts.hostname.startswith("-") or (parts.username or "").startswith("-"):
         raise FetchFailed(f"'{shown(url)}' names no host.")
     patience = metadata.settings.patience
-    words = ["scp", "-B", "-q", "-o", f"ConnectTimeout={patience}", "-o", f"ServerAliveInterval={patience}"]
+    words = [
+        "scp",
+        "-B",
+        "-q",
+        "-s",
+        "-o",
+        f"ConnectTimeout={patience}",
+        "-o",
+        f"ServerAliveInterval={patience}",
+    ]
     words += ["-P", str(parts.port)] if parts.port else []
     login = f"{parts.username}@" if parts.username else ""
     try:

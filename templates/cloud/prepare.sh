@@ -1,17 +1,24 @@
 #!/bin/sh
 # Runs as root at the end of a ready-made image's first boot: puts in what every machine of devbox has, hands
 # out what boots it directly, and leaves no identity behind. Then the machine powers off.
-exec >/dev/ttyS0 2>&1
 set -eu
+log=/run/devbox-prepare.log
+exec >"$log" 2>&1
 
 seed=/run/devbox-seed out=/run/devbox-out
 result=/dev/disk/by-id/virtio-devbox-out
 user=
 . "$seed/box" # user=NAME
 
+# Opened for each line: the login that starts on this line hangs up whoever has it open.
+tell() { echo "devbox: $1" >/dev/ttyS0 || true; }
+
 end() {
     status=$?
-    [ "$status" -eq 0 ] || echo "devbox: could not prepare the machine: status $status at '$step'"
+    if [ "$status" -ne 0 ]; then
+        tail -n 20 "$log" >/dev/ttyS0 || true
+        tell "could not prepare the machine: status $status at '$step'"
+    fi
     sync
     systemctl --no-block poweroff
 }
@@ -19,7 +26,7 @@ trap end EXIT
 
 begin() {
     step=$1
-    echo "devbox: $1"
+    tell "$1"
 }
 
 begin "putting in the agent"
@@ -60,7 +67,7 @@ subvolume=$(findmnt --noheadings --output FSROOT /)
 case $root in
     /dev/vda*) ;;
     *)
-        echo "devbox: the root file system is on '$root', which cannot be booted directly"
+        tell "the root file system is on '$root', which cannot be booted directly"
         exit 1
         ;;
 esac

@@ -223,6 +223,15 @@ def test_compressed(ending: str, fetch: Fetch, site: Site, disk: bytes, tmp_path
     assert "damaged" in said
 
 
+def test_compressed_in_several_pieces(fetch: Fetch, site: Site, disk: bytes) -> None:
+    half = len(disk) // 2
+    for name, pack in PACKED.items():
+        site.files[f"disk.{name}"] = pack(disk[:half]) + pack(disk[half:])
+        found = fetch(f"disk.{name}", checksums="", insecure=True)
+        assert found.file.read_bytes() == disk
+        found.file.unlink()
+
+
 def test_nobody_vouches(fetch: Fetch, told: list[str], disk: bytes) -> None:
     found = fetch(checksums="", insecure=True)
     assert found.trust is Trust.NONE

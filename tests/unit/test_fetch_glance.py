@@ -102,6 +102,15 @@ def test_by_http_where_the_mount_point_does_not_fit(
     assert "is not below its mount point" in said
 
 
+def test_by_http_where_files_are_not_allowed(
+    site: Site, share: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "devbox.fetch")
+    settings = FetchSettings(("glance",), mounts=(Mount("fs-1", share),), patience=5)
+    glance.download(f"glance://here/{ID}", tmp_path / "came", Metadata(settings), lambda *_: None)
+    assert "through HTTP" in caplog.text
+
+
 def test_what_is_not_on_record(
     site: Site, share: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
