@@ -81,7 +81,8 @@ class Layout:
         """mke2fs's options; without what GRUB 2.06 can't read or an older e2fsck doesn't know."""
         identifier = self.identifier("root-fs")
         features = "^metadata_csum_seed,^orphan_file"
-        return ["-L", ROOT_LABEL, "-U", str(identifier), "-O", features, "-m", "1"]
+        # Without a size of blocks mke2fs takes their number for one of 1024 bytes each.
+        return ["-b", str(_BLOCK), "-L", ROOT_LABEL, "-U", str(identifier), "-O", features, "-m", "1"]
 
 
 def make_disk(path: Path, layout: Layout) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import struct
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -53,6 +56,22 @@ def test_the_file_system_can_be_read_by_old_boot_loaders() -> None:
     options = LAYOUT.file_system()
     assert options[options.index("-O") + 1] == "^metadata_csum_seed,^orphan_file"
     assert options[options.index("-U") + 1] not in LAYOUT.script()
+
+
+@pytest.mark.integration
+def test_the_file_system_fills_its_partition(tmp_path: Path) -> None:
+    disk = tmp_path / "disk.raw"
+    with disk.open("wb") as file:
+        file.truncate(LAYOUT.size)
+    make = ["mke2fs", "-q", "-F", "-t", "ext4", *LAYOUT.file_system()]
+    make += ["-E", f"offset={LAYOUT.root_offset}", str(disk), str(LAYOUT.root_blocks)]
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    subprocess.run(make, check=True, env={"PATH": path})
+    with disk.open("rb") as file:
+        file.seek(LAYOUT.root_offset + 1024)  # the superblock's place, ext4(5)
+        inodes, blocks = struct.unpack("<II", file.read(8))
+    assert inodes > 0
+    assert blocks * 4096 == LAYOUT.root_size
 
 
 def test_boot_code_leaves_room_for_the_table_and_knows_its_core() -> None:
