@@ -44,6 +44,7 @@ def check(world: World) -> None:
             advice=f"Choose another 'network: {{cidr: ...}}' and addresses in '{environment.file}'.",
         )
     check_networks_inside(environment)
+    check_variables(environment)
     running = {
         owned.mark.machine
         for owned in machines
@@ -76,6 +77,17 @@ def check_networks_inside(environment: Environment) -> None:
             f" machines takes for its own guests, {_LIBVIRTS}.",
             details="\n".join(found),
             advice=f"Choose another 'network: {{cidr: ...}}' and addresses in '{environment.file}'.",
+        )
+
+
+def check_variables(environment: Environment) -> None:
+    """Raise Refused where a variable is written otherwise than the playbooks read it."""
+    misspelt = Playbooks(environment.project).misspelt(environment)
+    if misspelt:
+        raise Refused(
+            f"No playbook of '{environment.name}' reads these variables.",
+            details="\n".join(f"vars.{name}: is '{meant}' meant?" for name, meant in misspelt.items()),
+            advice=f"Mend 'vars:' in '{environment.file}'. 'devbox playbooks' lists what there is.",
         )
 
 

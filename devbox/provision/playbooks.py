@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,8 @@ from devbox.provision.sources import source_folders, tree_digest
 from devbox.provision.variables import that_matter
 
 LAYER_FORMAT = 1  # raised when devbox makes layers in another way, so that old ones are not taken
+_NAME = re.compile(r"\b[a-z]\w*_\w+")
+_RESEMBLING = 0.9  # of difflib's ratio: one letter more, fewer or exchanged
 _BAKE_IN = re.compile(r"bake_in:\s*(?P<where>\S+)(?:\s+\((?P<why>.*)\))?")
 _ENDINGS = (".yml", ".yaml")
 _FOR_ALL = ("workarounds/", "playbooks/workarounds/", "playbooks/library/", "playbooks/module_utils/")
@@ -134,6 +137,18 @@ class Playbooks:
         """The same part by part, to be kept and compared with what is there later."""
         kept = {name: dict(brought.parts) for name, brought in self._each(environment, baked)}
         return json.dumps(kept, indent=1, sort_keys=True)
+
+    def misspelt(self, environment: Environment) -> dict[str, str]:
+        """Variables that no playbook of the environment reads, by the name that each must be meant to be.
+
+        One that resembles nothing is left alone: a playbook to come may want it.
+        """
+        names = {name for machine in environment.machines for name in (*machine.bake, *machine.provision)}
+        texts = list(_texts(self._files(sorted(names))))
+        unread = environment.vars.keys() - that_matter(texts, environment.vars).keys() if names else set()
+        known = {word for text in texts for word in _NAME.findall(text)} if unread else set()
+        close = {name: get_close_matches(name, known, n=1, cutoff=_RESEMBLING) for name in sorted(unread)}
+        return {name: found[0] for name, found in close.items() if found}
 
     def _each(self, environment: Environment, baked: bool) -> Iterator[tuple[str, Brought]]:
         digest = cache(tree_digest)  # machines share source trees, which can be big

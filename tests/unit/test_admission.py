@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from world import make_world
 
-from devbox.admission import check_networks_inside
+from devbox.admission import check_networks_inside, check_variables
 from devbox.environment import Environment
 from devbox.errors import Refused
 from devbox.paths import Home
@@ -58,3 +58,28 @@ def test_another_network_or_another_playbook_is_let_through(
     home: Home, tmp_path: Path, cidr: str, playbook: str
 ) -> None:
     check_networks_inside(environment(home, tmp_path, cidr, playbook))
+
+
+READS = json.dumps([{"hosts": "all", "vars": {"source": "{{ shop_source }}", "port": "{{ shop_port }}"}}])
+
+
+def with_variables(home: Home, tmp_path: Path, **variables: object) -> Environment:
+    return replace(environment(home, tmp_path, "10.77.0.0/24", READS), vars=variables)
+
+
+def test_variables_that_are_written_otherwise_than_they_are_read_are_all_named(
+    home: Home, tmp_path: Path
+) -> None:
+    with pytest.raises(Refused) as caught:
+        check_variables(with_variables(home, tmp_path, shop_sorce={"pypi": "shop"}, shop_prt=80, shop_port=1))
+    assert caught.value.details.splitlines() == [
+        "vars.shop_prt: is 'shop_port' meant?",
+        "vars.shop_sorce: is 'shop_source' meant?",
+    ]
+    assert "devbox.yml" in caught.value.advice
+
+
+def test_variables_that_are_read_or_resemble_nothing_are_let_through(home: Home, tmp_path: Path) -> None:
+    check_variables(
+        with_variables(home, tmp_path, shop_port=80, colour_of_the_door="red", ansible_become=True)
+    )
