@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import logging
 import io
+import logging
 import re
 import tokenize
 from collections.abc import Iterator
