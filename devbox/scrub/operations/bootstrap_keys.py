@@ -14,7 +14,6 @@ OPERATION = Operation(
             "/etc/devbox/network",
             "/etc/systemd/system.conf.d/devbox.conf",
             "/etc/apt/apt.conf.d/91devbox-proxy",
-            "/usr/local/share/ca-certificates/devbox-*.crt",
             "~/.vagrant.d",
             "/vagrant/.vagrant",
             "/dcm/secure/*",
