@@ -91,6 +91,7 @@ def test_a_scrubbed_machine_boots_and_gets_everything_back(
         b"api",
         b"33",
         b"app",
+        b"infra",
     ]
     assert inside(cli, project, "systemctl is-failed ssh || true").strip() == b"active"
     assert inside(cli, project, "ls /srv/app") == b""
