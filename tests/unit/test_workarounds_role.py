@@ -101,3 +101,29 @@ def test_what_can_not_be_is_told(apply: Apply, name: str, says: str) -> None:
     with pytest.raises(DevboxError) as caught:
         apply(name)
     assert says in caught.value.details
+
+
+def test_the_playbook_looks_at_the_whole_catalogue_unless_some_are_chosen(tmp_path: Path) -> None:
+    paths = EnvironmentPaths(tmp_path / "environments" / "try")
+    paths.logs.mkdir(parents=True)
+    (tmp_path / "root").mkdir()
+    host: dict[str, object] = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "workaround_root": str(tmp_path / "root"),
+        "workaround_packages": {},
+        "workarounds_apply": False,
+    }
+    playbooks = Playbooks(tmp_path)
+    file = playbooks.find("workarounds").file
+
+    def looked() -> list[str]:
+        inventory = {"all": {"children": {"workarounds": {"hosts": {"api": host}}}}}
+        paths.inventory.write_text(json.dumps(inventory))
+        paths.site.write_text(json.dumps([{"ansible.builtin.import_playbook": str(file)}]))
+        account = AnsibleRun(tmp_path, paths, playbooks, lambda _: None).to_the_end(PLAIN)
+        return [report.name for report in account.workarounds]
+
+    assert looked() == sorted(entry.parent.name for entry in file.parent.glob("workarounds/*/workaround.yml"))
+    host["workarounds_chosen"] = ["tgtd-sample-conf"]
+    assert looked() == ["tgtd-sample-conf"]
