@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from devbox.errors import DevboxError
+from devbox.sparse import extents
 
 _NAME = "seal.json"
 _FORMAT = 1
@@ -114,7 +114,7 @@ def digest(file: Path) -> str:
     descriptor = os.open(file, os.O_RDONLY)
     try:
         size = os.fstat(descriptor).st_size
-        for offset in _with_data(descriptor, size):
+        for offset in _with_data(descriptor):
             chunk = os.pread(descriptor, _CHUNK, offset)
             if chunk != _ZEROS[: len(chunk)]:
                 found.update(offset.to_bytes(8))
@@ -125,20 +125,13 @@ def digest(file: Path) -> str:
     return found.hexdigest()
 
 
-def _with_data(descriptor: int, size: int) -> Iterator[int]:
+def _with_data(descriptor: int) -> Iterator[int]:
     """Where the chunks begin that are not altogether holes."""
-    offset = 0
-    while offset < size:
-        try:
-            data = os.lseek(descriptor, offset, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return
-            raise
-        end = os.lseek(descriptor, data, os.SEEK_HOLE)
-        first = data - data % _CHUNK
+    done = 0
+    for start, end in extents(descriptor):
+        first = max(start - start % _CHUNK, done)
         yield from range(first, end, _CHUNK)
-        offset = first + -(-(end - first) // _CHUNK) * _CHUNK
+        done = max(done, first - (first - end) // _CHUNK * _CHUNK)
 
 
 def _settle(folder: Path, names: list[str]) -> None:

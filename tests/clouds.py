@@ -40,7 +40,13 @@ case "$1" in
    if [ -e /var/broken ]; then rm /var/broken; echo Puppet is unhappy; exit 1; fi ;;
 esac
 """
-SUDO = '#!/bin/sh\nwhile [ "$1" != /bin/sh ]; do shift; done\nexec "$@"\n'
+# What runs as another user is the same user here: a stand-in has one.
+SUDO = """\
+#!/bin/sh
+while [ "$1" != /bin/sh ] && [ "$1" != -- ]; do shift; done
+[ "$1" != -- ] || shift
+exec "$@"
+"""
 PAGE = (
     "for port in 5000 5672; do"
     " python3 -m http.server --directory /srv/page $port >/dev/null 2>&1 & done; sleep 1"

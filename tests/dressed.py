@@ -21,6 +21,7 @@ from typing import Any
 
 from devbox import process
 from devbox.provision import callback
+from devbox.provision.settings import MITOGEN, mitogen_strategies
 
 _CHECKOUT = Path(callback.__file__).parents[3]
 _PLAYBOOKS = _CHECKOUT / "playbooks"
@@ -315,6 +316,8 @@ class Machine:
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(callback.__file__).parent),
             "ANSIBLE_CALLBACKS_ENABLED": "devbox_events",
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_STRATEGY": MITOGEN,
+            "ANSIBLE_STRATEGY_PLUGINS": str(mitogen_strategies()),
             **environment,
         }
         settings = [word for item in variables.items() for word in ("--setenv", *item)]

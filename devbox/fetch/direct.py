@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
+from devbox.sparse import extents
+
 _FICLONE = 0x40049409  # ioctl_ficlone(2): _IOW(0x94, 9, int)
 _CHUNK = 1 << 28
 _BUFFER = 1 << 20
@@ -32,7 +34,7 @@ def copy(source: Path, target: Path, told: Callable[[int], None] = lambda _: Non
             return How.REFLINK
         made.truncate(size)
         how = How.KERNEL
-        for start, end in _data(opened.fileno(), size):
+        for start, end in _data(opened.fileno()):
             how = _range(opened.fileno(), made.fileno(), start, end, how)
             told(end)
         return how
@@ -48,19 +50,11 @@ def _reflinked(source: int, target: int) -> bool:
     return True
 
 
-def _data(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+def _data(descriptor: int) -> Iterator[tuple[int, int]]:
     """Where there is data between the holes, in pieces that are told one by one."""
-    offset = 0
-    while offset < size:
-        try:
-            start = os.lseek(descriptor, offset, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return
-            raise
-        offset = os.lseek(descriptor, start, os.SEEK_HOLE)
-        for piece in range(start, offset, _CHUNK):
-            yield piece, min(piece + _CHUNK, offset)
+    for start, end in extents(descriptor):
+        for piece in range(start, end, _CHUNK):
+            yield piece, min(piece + _CHUNK, end)
 
 
 def _range(source: int, target: int, start: int, end: int, how: How) -> How:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clouds import SUDO
 from dressed import CENTOS_STREAM_9, Machine, Package, Played, build, release, write
 
 from devbox import process
@@ -34,8 +35,6 @@ WISHES: dict[str, Any] = {
     },
 }
 STACK = "#!/bin/sh\necho $0 >> ../ran\n"
-# What runs as another user is the same user here: a stand-in has one.
-SUDO = '#!/bin/sh\nwhile [ "$1" != /bin/sh ]; do shift; done\nexec "$@"\n'
 VISUDO = '#!/bin/sh\nexec grep -q NOPASSWD "$2"\n'
 PAGE = "python3 -m http.server --directory /srv/page 80 >/dev/null 2>&1 & sleep 1"
 

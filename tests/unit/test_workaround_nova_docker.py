@@ -15,7 +15,7 @@ from devbox.paths import EnvironmentPaths
 from devbox.provision.account import Outcome
 from devbox.provision.playbooks import Playbooks
 from devbox.provision.run import AnsibleRun
-from devbox.provision.settings import PLAIN
+from devbox.provision.settings import MITOGEN
 
 SITE = """
 - hosts: all
@@ -55,7 +55,7 @@ def run(tmp_path: Path, root: Path, commit: str) -> list[Outcome]:
     paths.inventory.write_text(json.dumps({"all": {"hosts": {"cloud": host}}}))
     paths.site.write_text(SITE)
     events: list[Event] = []
-    account = AnsibleRun(tmp_path, paths, Playbooks(tmp_path), events.append).to_the_end(PLAIN)
+    account = AnsibleRun(tmp_path, paths, Playbooks(tmp_path), events.append).to_the_end(MITOGEN)
     return [report.outcome for report in account.workarounds]
 
 

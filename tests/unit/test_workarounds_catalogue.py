@@ -18,7 +18,7 @@ from devbox.paths import EnvironmentPaths, shipped
 from devbox.provision.account import Outcome, WorkaroundReport
 from devbox.provision.playbooks import Playbooks
 from devbox.provision.run import AnsibleRun
-from devbox.provision.settings import PLAIN
+from devbox.provision.settings import MITOGEN
 
 FIXTURES = Path(__file__).resolve().parent.parent / "workarounds"
 CATALOGUE = shipped("playbooks") / "workarounds"
@@ -109,7 +109,7 @@ class Trial:
     def run(self, *options: str) -> tuple[dict[str, WorkaroundReport], dict[str, int]]:
         """The report of each case, and how many tasks changed something there."""
         run = AnsibleRun(self.paths.root, self.paths, Playbooks(self.paths.root), self.events.append, options)
-        account = run.to_the_end(PLAIN)
+        account = run.to_the_end(MITOGEN)
         reports = {report.host: report for report in account.workarounds}
         return reports, {host: counts.changed for host, counts in account.stats.items()}
 

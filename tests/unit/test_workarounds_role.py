@@ -15,7 +15,7 @@ from devbox.paths import EnvironmentPaths
 from devbox.provision.account import Outcome, WorkaroundReport
 from devbox.provision.playbooks import Playbooks
 from devbox.provision.run import AnsibleRun
-from devbox.provision.settings import PLAIN
+from devbox.provision.settings import MITOGEN
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +69,8 @@ def apply(tmp_path: Path) -> Apply:
             "vars": {"workarounds_names": list(names)},
         }
         paths.site.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
-        return AnsibleRun(tmp_path, paths, Playbooks(tmp_path), lambda _: None).to_the_end(PLAIN).workarounds
+        ansible = AnsibleRun(tmp_path, paths, Playbooks(tmp_path), lambda _: None)
+        return ansible.to_the_end(MITOGEN).workarounds
 
     return run
 
@@ -121,7 +122,7 @@ def test_the_playbook_looks_at_the_whole_catalogue_unless_some_are_chosen(tmp_pa
         inventory = {"all": {"children": {"workarounds": {"hosts": {"api": host}}}}}
         paths.inventory.write_text(json.dumps(inventory))
         paths.site.write_text(json.dumps([{"ansible.builtin.import_playbook": str(file)}]))
-        account = AnsibleRun(tmp_path, paths, playbooks, lambda _: None).to_the_end(PLAIN)
+        account = AnsibleRun(tmp_path, paths, playbooks, lambda _: None).to_the_end(MITOGEN)
         return [report.name for report in account.workarounds]
 
     assert looked() == sorted(entry.parent.name for entry in file.parent.glob("workarounds/*/workaround.yml"))
