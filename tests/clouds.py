@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dressed import Distribution, Machine, Package, Played, build, release, write
+from dressed import SUDO, Distribution, Machine, Package, Played, build, release, write
 
 ANSWERS = """\
 [general]
@@ -39,13 +39,6 @@ case "$1" in
 *) echo "$1" >> /var/log/packstack
    if [ -e /var/broken ]; then rm /var/broken; echo Puppet is unhappy; exit 1; fi ;;
 esac
-"""
-# What runs as another user is the same user here: a stand-in has one.
-SUDO = """\
-#!/bin/sh
-while [ "$1" != /bin/sh ] && [ "$1" != -- ]; do shift; done
-[ "$1" != -- ] || shift
-exec "$@"
 """
 PAGE = (
     "for port in 5000 5672; do"

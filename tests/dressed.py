@@ -77,6 +77,14 @@ _PROGRAMS = (
 )
 _LIBRARIES = ("lib/locale", "lib/python3", "lib/rpm", f"lib/{sys.implementation._multiarch}", "lib64")
 
+# What runs as another user is the same user here: a stand-in has one.
+SUDO = """\
+#!/bin/sh
+while [ "$1" != /bin/sh ] && [ "$1" != -- ]; do shift; done
+[ "$1" != -- ] || shift
+exec "$@"
+"""
+
 _DNF = """\
 [main]
 plugins=0
@@ -351,6 +359,7 @@ def _furnish(root: Path) -> None:
     write(
         root,
         {
+            "/usr/bin/sudo": SUDO,
             "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\n",
             "/etc/group": "root:x:0:\n",
             "/etc/rpm/macros": "%_dbpath /var/lib/rpm\n",  # Debian's rpm keeps it in the user's home

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clouds import SUDO
-from dressed import CENTOS_STREAM_9, Machine, Package, Played, build, release, write
+from dressed import CENTOS_STREAM_9, SUDO, Machine, Package, Played, build, release, write
 
 from devbox import process
 
