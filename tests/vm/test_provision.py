@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Program
@@ -28,6 +29,17 @@ def keystone(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield from example("keystone-dev", "10.94.0.", shared_home, tmp_path_factory.mktemp("keystone"))
 
 
+def upload(glance: str, content: bytes) -> str:
+    """The new image's id."""
+    wish = {"name": "mine", "disk_format": "raw", "container_format": "bare"}
+    status, body = answer(f"{glance}/v2/images", json.dumps(wish).encode(), method="POST")
+    assert status == 201
+    made = str(json.loads(body)["id"])
+    file = f"{glance}/v2/images/{made}/file"
+    assert answer(file, content, method="PUT", kind="application/octet-stream")[0] == 204
+    return made
+
+
 class TestGlance:
     URL = "http://127.93.0.10:9292"
 
@@ -37,13 +49,8 @@ class TestGlance:
         assert "v2.0" in [version["id"] for version in json.loads(body)["versions"]]
 
     def test_an_image_comes_back_byte_for_byte(self, glance: Path) -> None:
-        wish = {"name": "mine", "disk_format": "raw", "container_format": "bare"}
-        status, body = answer(f"{self.URL}/v2/images", json.dumps(wish).encode(), method="POST")
-        assert status == 201
-        file = f"{self.URL}/v2/images/{json.loads(body)['id']}/file"
         image = os.urandom(3_000_001)
-        assert answer(file, image, method="PUT", kind="application/octet-stream")[0] == 204
-        status, returned = answer(file)
+        status, returned = answer(f"{self.URL}/v2/images/{upload(self.URL, image)}/file")
         assert (status, hashlib.sha256(returned).digest()) == (200, hashlib.sha256(image).digest())
 
     def test_its_own_unit_tests_pass(self, glance: Path, cli: Program) -> None:
@@ -54,8 +61,58 @@ class TestGlance:
         assert passed >= 80
         assert failed == 0
 
-    def test_a_second_run_changes_nothing(self, glance: Path, cli: Program) -> None:
+
+class TestDirectCopy:
+    """The same Glance, told to say where its images lie."""
+
+    URL = TestGlance.URL
+
+    def images(self) -> list[str]:
+        return [image["id"] for image in json.loads(answer(f"{self.URL}/v2/images")[1])["images"]]
+
+    @pytest.fixture(scope="class")
+    def before(self, glance: Path, shared_home: Home) -> list[str]:
+        """The images that there are when the playbook has run; it makes one for a trial."""
+        file = glance / "devbox.yml"
+        file.write_text(file.read_text().replace("[glance-run]", "[glance-run, glance-direct-copy]"))
+        there = self.images()
+        Program(shared_home).good("-C", glance, "up", timeout=LONG)
+        assert self.images() == there
+        return there
+
+    @pytest.fixture(scope="class")
+    def content(self) -> bytes:
+        return os.urandom(2_000_003)
+
+    @pytest.fixture(scope="class")
+    def image(self, before: list[str], content: bytes) -> dict[str, Any]:
+        """What Glance tells about an image that was uploaded over HTTP."""
+        made = upload(self.URL, content)
+        told: dict[str, Any] = json.loads(answer(f"{self.URL}/v2/images/{made}")[1])
+        return told
+
+    def test_glance_tells_the_file_system_that_was_described(
+        self, glance: Path, image: dict[str, Any], cli: Program
+    ) -> None:
+        told = cli.good("-C", glance, "exec", "api", "--", "cat", "/etc/glance/filesystem-store.json")
+        described = json.loads(told)
+        [location] = image["locations"]
+        assert described["mountpoint"] == "/"
+        assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", described["id"])
+        assert {key: location["metadata"][key] for key in ("id", "mountpoint")} == described
+        assert location["url"] == f"file:///var/lib/glance/images/{image['id']}"
+
+    def test_the_file_there_is_the_image_byte_for_byte(
+        self, glance: Path, image: dict[str, Any], content: bytes, cli: Program
+    ) -> None:
+        file = image["locations"][0]["url"].removeprefix("file://")
+        said = cli.good("-C", glance, "exec", "api", "--", "sha256sum", file)
+        assert said.split()[0] == hashlib.sha256(content).hexdigest()
+
+    def test_a_second_run_changes_nothing(self, glance: Path, image: dict[str, Any], cli: Program) -> None:
+        there = self.images()
         assert changes(glance, cli) == {"machine.api": 0}
+        assert self.images() == there
 
 
 class TestKeystone:
