@@ -18,11 +18,11 @@ up: setup ## set up this host and bring up the Glance example
 test: setup lint unit vm ## set up, then check everything, in real machines too
 
 unit: setup ## the tests that boot no machine
-	$(bin)/pytest -m 'not vm' --durations 40 --numprocesses 2 --dist worksteal
+	$(bin)/pytest -m 'not vm' --durations 12 --numprocesses 3 --dist worksteal
 
 vm: setup ## the tests that boot machines, two environments at a time
 	$(bin)/pytest -m vm tests/contract # alone: its machines have the addresses of tests/vm/test_libvirt.py
-	$(bin)/pytest -m vm tests/vm --durations 40 --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	$(bin)/pytest -v -m vm tests/vm --durations 30 --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 lint: setup ## style, types, import direction, playbooks, shell scripts
 	$(bin)/ruff check .

@@ -59,7 +59,7 @@ def cloned(machine: MachineResource, mark: Mark, world: World) -> bool:
     except Damaged as error:
         if saved:
             raise
-        _note(machine, world, f"{error.message} The machine boots instead.")
+        _note(machine, world, f"{error.message} The machine boots instead. {error.advice}")
         return False
     world.provider.create(making.shape(machine, mark, world, frozen.disk))
     if saved:
