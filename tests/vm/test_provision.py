@@ -40,7 +40,37 @@ def upload(glance: str, content: bytes) -> str:
     return made
 
 
+def images(glance: str) -> list[str]:
+    return [image["id"] for image in json.loads(answer(f"{glance}/v2/images")[1])["images"]]
+
+
+@pytest.fixture(scope="module")
+def direct(glance: Path, shared_home: Home) -> Path:
+    """The same, told to say where its images lie; the playbook makes an image for a trial."""
+    file = glance / "devbox.yml"
+    file.write_text(file.read_text().replace("[glance-run]", "[glance-run, glance-direct-copy]"))
+    there = images(TestGlance.URL)
+    Program(shared_home).good("-C", glance, "up", timeout=LONG)
+    assert images(TestGlance.URL) == there
+    return glance
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return os.urandom(2_000_003)
+
+
+@pytest.fixture(scope="module")
+def image(direct: Path, content: bytes) -> dict[str, Any]:
+    """What Glance tells about an image that was uploaded over HTTP."""
+    made = upload(TestGlance.URL, content)
+    told: dict[str, Any] = json.loads(answer(f"{TestGlance.URL}/v2/images/{made}")[1])
+    return told
+
+
 class TestGlance:
+    """One class, so that one worker runs it in this order."""
+
     URL = "http://127.93.0.10:9292"
 
     def test_answers_with_its_versions(self, glance: Path) -> None:
@@ -61,35 +91,7 @@ class TestGlance:
         assert passed >= 80
         assert failed == 0
 
-
-class TestDirectCopy:
-    """The same Glance, told to say where its images lie."""
-
-    URL = TestGlance.URL
-
-    def images(self) -> list[str]:
-        return [image["id"] for image in json.loads(answer(f"{self.URL}/v2/images")[1])["images"]]
-
-    @pytest.fixture(scope="class")
-    def before(self, glance: Path, shared_home: Home) -> list[str]:
-        """The images that there are when the playbook has run; it makes one for a trial."""
-        file = glance / "devbox.yml"
-        file.write_text(file.read_text().replace("[glance-run]", "[glance-run, glance-direct-copy]"))
-        there = self.images()
-        Program(shared_home).good("-C", glance, "up", timeout=LONG)
-        assert self.images() == there
-        return there
-
-    @pytest.fixture(scope="class")
-    def content(self) -> bytes:
-        return os.urandom(2_000_003)
-
-    @pytest.fixture(scope="class")
-    def image(self, before: list[str], content: bytes) -> dict[str, Any]:
-        """What Glance tells about an image that was uploaded over HTTP."""
-        made = upload(self.URL, content)
-        told: dict[str, Any] = json.loads(answer(f"{self.URL}/v2/images/{made}")[1])
-        return told
+    # From here on it is told to say where its images lie.
 
     def test_glance_tells_the_file_system_that_was_described(
         self, glance: Path, image: dict[str, Any], cli: Program
@@ -110,9 +112,9 @@ class TestDirectCopy:
         assert said.split()[0] == hashlib.sha256(content).hexdigest()
 
     def test_a_second_run_changes_nothing(self, glance: Path, image: dict[str, Any], cli: Program) -> None:
-        there = self.images()
+        there = images(self.URL)
         assert changes(glance, cli) == {"machine.api": 0}
-        assert self.images() == there
+        assert images(self.URL) == there
 
 
 class TestKeystone:
