@@ -18,7 +18,7 @@ up: setup ## set up this host and bring up the Glance example
 test: setup lint unit vm ## set up, then check everything, in real machines too
 
 unit: setup ## the tests that boot no machine
-	$(bin)/pytest -m 'not vm' --durations 12 --numprocesses 3 --dist worksteal
+	$(bin)/pytest -m 'not vm' --durations 12 --numprocesses 2 --dist worksteal
 
 vm: setup ## the tests that boot machines, two environments at a time
 	$(bin)/pytest -m vm tests/contract # alone: its machines have the addresses of tests/vm/test_libvirt.py
